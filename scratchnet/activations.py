@@ -1,0 +1,101 @@
+"""What bends the straight lines: ReLU, sigmoid, tanh, softmax, each with its slope beneath it.
+
+They are layers like all others (see layers.py), without parameters. Source: course 1, week 3; softmax: course 2, week 3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchnet.errors import ShapeError
+from scratchnet.shapes import expect_floats
+
+
+@dataclass(eq=False)
+class _Elementwise:
+    """What works on each number by itself: same shape in and out, no parameters."""
+
+    params, state = {}, {}
+
+    def output_shape(self, shape):
+        return shape
+
+
+class ReLU(_Elementwise):
+    """a = max(z, 0); da/dz = 1 where z > 0, else 0 (also at 0, the kink). The cache is that mask."""
+
+    def forward(self, z, training=False, rng=None, params=True):
+        z = expect_floats(z, "z")
+        return np.maximum(z, 0), z > 0
+
+    def backward(self, da, cache):
+        return da * cache, {}
+
+
+class Sigmoid(_Elementwise):
+    """a = 1 / (1 + e^-z); da/dz = a (1 - a). No overflow for any z."""
+
+    def forward(self, z, training=False, rng=None, params=True):
+        a = sigmoid(expect_floats(z, "z"))
+        return a, a
+
+    def backward(self, da, cache):
+        return da * cache * (1 - cache), {}
+
+
+class Tanh(_Elementwise):
+    """a = tanh(z); da/dz = 1 - a^2."""
+
+    def forward(self, z, training=False, rng=None, params=True):
+        a = np.tanh(expect_floats(z, "z"))
+        return a, a
+
+    def backward(self, da, cache):
+        return da * (1 - cache ** 2), {}
+
+
+class Softmax(_Elementwise):
+    """a_k = e^{z_k} / sum_j e^{z_j} over the last axis; dz = a (da - sum_k da_k a_k).   For training, softmax_cross_entropy."""
+
+    def forward(self, z, training=False, rng=None, params=True):
+        a = softmax(expect_floats(z, "z"))
+        return a, a
+
+    def backward(self, da, cache):
+        return cache * (da - np.sum(da * cache, axis=-1, keepdims=True)), {}
+
+
+def sigmoid(z):
+    """1 / (1 + e^-z), of the side where e^-|z| <= 1."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
+
+
+def softmax(z):
+    """e^{z_k} / sum_j e^{z_j} over the last axis. The largest z is taken off first: same value, no overflow."""
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_cross_entropy(z, labels):
+    """J = -1/m sum_i log softmax(z_i)[y_i], and dJ/dz = (softmax(z) - one-hot(y)) / m.
+
+    z       scores before the softmax                 (m, number of classes)
+    labels  the right class of each example, y        (m,) whole numbers
+    Raises ShapeError for an empty batch, labels of another shape (a column would broadcast) or out of range.
+    """
+    z, labels = expect_floats(z, "z"), np.asarray(labels)
+    if z.ndim != 2 or labels.shape != z.shape[:1] or labels.dtype.kind not in "ui":
+        raise ShapeError(f"z has shape {z.shape} and labels {labels.shape} of {labels.dtype}; "
+                         "expected (m, classes) and (m,) whole numbers.")
+    m, n = z.shape
+    if m == 0:
+        raise ShapeError("empty batch: softmax_cross_entropy needs at least one example.")
+    if labels.min() < 0 or labels.max() >= n:
+        raise ShapeError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {n - 1} for {n} classes.")
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    J = np.mean(log_sum - shifted[np.arange(m), labels])
+    dz = softmax(z)
+    dz[np.arange(m), labels] -= 1
+    return J, dz / m

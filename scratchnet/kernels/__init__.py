@@ -1,0 +1,87 @@
+"""Which kernel runs: this file alone decides. Arrays and numbers in, arrays out; shapes were checked by the layer.
+
+    loops.py   every kernel as its definition, compiled
+    gemm.py    convolution as a matrix product over patches
+
+`a_prev`, `W`, `dz` must be of one float type. Arrays are made contiguous and writable here, once, because numba would
+compile every other kind of array again.
+"""
+
+import numpy as np
+
+from scratchnet.kernels import gemm, loops
+
+
+def _plain(a):
+    """The array itself if it lies in memory as kernels want it, else a copy that does."""
+    return a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
+
+
+def conv2d(a_prev, W, b, stride, pad):
+    """z = W * a_prev + b. See loops.conv2d."""
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
+
+
+def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
+    """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
+    return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
+
+
+def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
+    """dJ/dW of conv2d. See loops.conv2d_dW."""
+    return gemm.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
+
+
+def conv2d_db(dz):
+    """dJ/db of conv2d. See loops.conv2d_db."""
+    return gemm.conv2d_db(dz)
+
+
+def depthwise_conv2d(a_prev, W, b, stride, pad):
+    """One filter a channel. See loops.depthwise_conv2d."""
+    return loops.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
+
+
+def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
+    """dJ/da_prev of depthwise_conv2d."""
+    return loops.depthwise_conv2d_da_prev(_plain(dz), _plain(W), stride, pad, n_H_prev, n_W_prev)
+
+
+def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
+    """dJ/dW of depthwise_conv2d."""
+    return loops.depthwise_conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
+
+
+def max_pool(a_prev, f_H, f_W, stride, pad):
+    """The largest of each window, and which it was. See loops.max_pool."""
+    return loops.max_pool(_plain(a_prev), f_H, f_W, stride, pad)
+
+
+def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
+    """dJ/da_prev of max_pool."""
+    return loops.max_pool_da_prev(_plain(da), winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+
+
+def avg_pool(a_prev, f_H, f_W, stride, pad):
+    """The mean of each window. See loops.avg_pool."""
+    return loops.avg_pool(_plain(a_prev), f_H, f_W, stride, pad)
+
+
+def avg_pool_da_prev(da, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
+    """dJ/da_prev of avg_pool."""
+    return loops.avg_pool_da_prev(_plain(da), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+
+
+def l2_pool(a_prev, f_H, f_W, stride, pad):
+    """The length of each window. See loops.l2_pool."""
+    return loops.l2_pool(_plain(a_prev), f_H, f_W, stride, pad)
+
+
+def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
+    """dJ/da_prev of l2_pool."""
+    return loops.l2_pool_da_prev(_plain(da), _plain(a_prev), a, f_H, f_W, stride, pad)
+
+
+def matmul(A, B):
+    """A B, of the dense layer and of the style matrix."""
+    return gemm.matmul(A, B)

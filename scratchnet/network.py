@@ -1,0 +1,300 @@
+"""A network is a row of named layers; a["relu4_2"] is the lecture's a^[l].
+
+Forward collects the activations one asks for, backward takes gradients at several layers at once, because the style
+cost of the lecture reaches into five of them.
+"""
+
+import copy
+import difflib
+
+import numpy as np
+
+from scratchnet import readers
+from scratchnet.errors import ShapeError, WeightsError
+from scratchnet.shapes import expect_floats
+from scratchnet.summary import Summary, grow_receptive_field
+
+KEPT = ("ReLU", "PReLU", "Sigmoid", "Tanh", "Softmax", "MaxPool2D", "AvgPool2D", "L2Pool2D", "Dense")
+
+
+class Network:
+    """Layers by name, in order.
+
+    layers  {name: layer}: {"conv1_1": Conv2D(3, 64), "relu1_1": ReLU(), ...}
+    params, state   flat dicts of all layers' arrays, {"conv1_1.W": ...}, as in the files
+    """
+
+    def __init__(self, layers, frozen=False):
+        self.layers = dict(layers)
+        self.frozen = frozen
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.layers!r})"
+
+    @property
+    def names(self):
+        """The layers' names, first to last."""
+        return list(self.layers)
+
+    @property
+    def params(self):
+        """Every parameter, {"conv1_1.W": array}."""
+        return {f"{name}.{key}": array for name, layer in self.layers.items() for key, array in layer.params.items()}
+
+    @property
+    def state(self):
+        """What is loaded and saved with the parameters but has no gradient, {"bn1.mean": array}."""
+        return {f"{name}.{key}": array for name, layer in self.layers.items() for key, array in layer.state.items()}
+
+    # ------------------------------------------------------------------------------------------- forward, backward
+
+    def forward(self, x, until=None, keep=None, params=True, training=False, rng=None):
+        """a^[l] for the layers asked for, and the caches that backward needs.
+
+        x       input, for most networks pictures (m, n_H, n_W, 3), RGB in [0, 1]
+        until   the last layer to run (None: all)
+        keep    names of a; None keeps the outputs of ReLU, pooling and dense layers. A z such as "conv4_2" only by name
+        params  False: the caches hold only the way back to x (masks and winners); so it is in a frozen network
+        -> ({name: array}, caches)        Raises ShapeError for an unknown name.
+        """
+        until = self.names[-1] if until is None else self._known(until)
+        run = self.names[:self.names.index(until) + 1]
+        if keep is not None:
+            for name in keep:
+                if self._known(name) not in run:
+                    raise ShapeError(f"keep asks for {name!r}, which comes after until={until!r}.")
+        a, caches, params = {}, {}, params and not self.frozen
+        x = np.asarray(x)
+        for name in run:
+            layer = self.layers[name]
+            x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
+            if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
+                a[name] = x
+        return a, caches
+
+    def backward(self, da, caches):
+        """Gradients poured in at the layers of `da`, carried back to the input.
+
+        da  {name: dJ/da of that layer's output}        -> (dx, {"conv1_1.W": dJ/dW, ...})
+        """
+        for name in da:
+            if self._known(name) not in caches:
+                raise ShapeError(f"a gradient arrives at {name!r}, but forward stopped before it: use until={name!r} or later.")
+        if not da:
+            raise ShapeError("backward needs the gradient of at least one layer, {name: da}.")
+        run, dx, grads = list(caches), None, {}
+        deepest = max(run.index(name) for name in da)
+        for name in reversed(run[:deepest + 1]):
+            if name in da:
+                dx = da[name] if dx is None else dx + da[name]
+            dx, layer_grads = self.layers[name].backward(dx, caches[name])
+            grads.update({f"{name}.{key}": g for key, g in layer_grads.items()})
+        return dx, dict(reversed(grads.items()))
+
+    def new_state(self, caches):
+        """The state after a training batch, {"bn1.mean": ...}: what the caches of BatchNorm carry, the rest as it was."""
+        state = self.state
+        for name, cache in caches.items():
+            new = self.layers[name].new_state(cache) if hasattr(self.layers[name], "new_state") else None
+            state.update({f"{name}.{key}": array for key, array in (new or {}).items()})
+        return state
+
+    def _known(self, name):
+        """The name itself if there is such a layer. Raises ShapeError with the nearest one."""
+        if name not in self.layers:
+            near = difflib.get_close_matches(str(name), self.names, 1)
+            raise ShapeError(f"unknown layer {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
+                             f"Available: {', '.join(self.names)}")
+        return name
+
+    # ------------------------------------------------------------------------------- the same network, other arrays
+
+    def with_params(self, params, state=None, frozen=False):
+        """The same layers around other arrays: {"conv1_1.W": ...} for all of params (and of state, if given).
+
+        The new network shares nothing that could change: optimisers and checkers work through this.
+        """
+        layers = {}
+        for name, layer in self.layers.items():
+            own = {key: params[f"{name}.{key}"] for key in layer.params}
+            own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
+            layers[name] = with_arrays(layer, own, own_state)
+        return Network(layers, frozen)
+
+    def astype(self, dtype):
+        """The same network in another precision: float32 to run, float64 to check."""
+        return self.with_params({key: array.astype(dtype) for key, array in self.params.items()},
+                                {key: array.astype(dtype) for key, array in self.state.items()}, self.frozen)
+
+    def freeze(self):
+        """The same network with read-only parameters: pictures may change, weights may not. Its caches hold no more
+        than the way to the pixels needs, and backward returns no gradients of parameters."""
+        params = {key: array.copy() for key, array in self.params.items()}
+        for array in params.values():
+            array.flags.writeable = False
+        return self.with_params(params, frozen=True)
+
+    # ------------------------------------------------------------------------------------------------ files, tables
+
+    def save(self, path):
+        """Every parameter and state array into one .npz file, complete or not at all."""
+        readers.save(path, {**self.params, **self.state}, {"layers": repr(self), **self._preprocess()})
+
+    def load(self, path):
+        """Parameters and state from a file made by save. Strict: nothing missing, nothing over, every shape right.
+
+        Either everything is taken over or nothing. Raises WeightsError with every mismatch in one message.
+        """
+        if self.frozen:
+            raise WeightsError("this network is frozen. Load first, then freeze().")
+        notes = readers.read_notes(path)
+        if notes and {"preprocess": notes.get("preprocess")} != {"preprocess": None, **self._preprocess()}:
+            raise WeightsError(f"'{path}' was made for pictures prepared by {notes.get('preprocess')}; this network has "
+                               f"{self._preprocess().get('preprocess')}. Build the network with the file's preparation.")
+        arrays = readers.read(path, {name: array.shape for name, array in {**self.params, **self.state}.items()})
+        self.fill(arrays, str(path))
+        return self
+
+    def _preprocess(self):
+        """What the file must say of how pictures are prepared: the fields of the input layer."""
+        return {"preprocess": layer.describe() for layer in self.layers.values() if hasattr(layer, "describe")}
+
+    def fill(self, arrays, source="the arrays"):
+        """Parameters and state from {name: array}, cast to this network's precision. Strict, as load is."""
+        expected = {**self.params, **self.state}
+        _refuse_mismatches(arrays, expected, source)
+        arrays = {name: arrays[name].astype(array.dtype) for name, array in expected.items()}
+        self.layers = self.with_params(arrays, arrays).layers
+
+    def summary(self, shape):
+        """A table of the layers for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
+        return Summary(self.layers, shape)
+
+
+def with_arrays(layer, params, state):
+    """A copy of one layer around other arrays."""
+    if hasattr(layer, "with_params"):
+        return layer.with_params(params, state)
+    layer = copy.copy(layer)
+    if params:
+        layer.params = params
+    if state:
+        layer.state = state
+    return layer
+
+
+def _refuse_mismatches(arrays, expected, source):
+    """One WeightsError that lists all that is missing, unexpected, or of another shape."""
+    problems = [f"missing: {', '.join(missing)}" for missing in [[n for n in expected if n not in arrays]] if missing]
+    problems += [f"unexpected: {', '.join(extra)}" for extra in [[n for n in arrays if n not in expected]] if extra]
+    problems += [f"{name} has shape {arrays[name].shape}, expected {expected[name].shape}" for name in expected
+                 if name in arrays and arrays[name].shape != expected[name].shape]
+    if problems:
+        raise WeightsError(f"{source} does not fit this network. " + "; ".join(problems))
+
+
+class _Nested:
+    """What Branches and Residual share: networks inside a layer, their arrays under the networks' names."""
+
+    def __init__(self, networks):
+        self.networks = {name: network if isinstance(network, Network) else Network(network) for name, network in networks.items()}
+
+    @property
+    def params(self):
+        return {f"{name}.{key}": array for name, network in self.networks.items() for key, array in network.params.items()}
+
+    @property
+    def state(self):
+        return {f"{name}.{key}": array for name, network in self.networks.items() for key, array in network.state.items()}
+
+    def with_params(self, params, state):
+        new = copy.copy(self)
+        new.networks = {name: network.with_params(_under(name, params), _under(name, state))
+                        for name, network in self.networks.items()}
+        return new
+
+    def new_state(self, cache):
+        return {f"{name}.{key}": array for name, network in self.networks.items()
+                for key, array in network.new_state(cache[name]).items()}
+
+    def multiply_adds(self, shape):
+        return sum(row.multiply_adds for network in self.networks.values() for row in Summary(network.layers, shape).rows)
+
+    def receptive_field(self, size, jump):
+        return max(grow_receptive_field(network.layers, size, jump) for network in self.networks.values())
+
+    def _forward(self, a_prev, training, rng, params):
+        """The last activation of each network, and its caches."""
+        out, cache = {}, {}
+        for name, network in self.networks.items():
+            last = network.names[-1]
+            a, cache[name] = network.forward(a_prev, keep=[last], training=training, rng=rng, params=params)
+            out[name] = a[last]
+        return out, cache
+
+    def _backward(self, da, cache):
+        """The sum of the gradients that arrive through each network, and all parameters' gradients."""
+        da_prev, grads = 0, {}
+        for name, network in self.networks.items():
+            dx, own = network.backward({network.names[-1]: da[name]}, cache[name])
+            da_prev = da_prev + dx
+            grads.update({f"{name}.{key}": g for key, g in own.items()})
+        return da_prev, grads
+
+
+class Branches(_Nested):
+    """Networks side by side on the same input, their channels put one after the other: an inception block.
+
+    networks  {name: {layer name: layer}}.   (m, n_H_prev, n_W_prev, n_C_prev) -> (m, n_H, n_W, sum of n_C)
+    The gradient of the input is the sum over the branches. Source: course 4, week 2; Szegedy et al. 2015.
+    """
+
+    def __repr__(self):
+        return f"Branches({ {name: network.layers for name, network in self.networks.items()} !r})"
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        out, cache = self._forward(expect_floats(a_prev), training, rng, params)
+        sizes = {name: a.shape for name, a in out.items()}
+        if len({shape[:-1] for shape in sizes.values()}) != 1:
+            raise ShapeError(f"Branches must end in one size to lie side by side; got {sizes}.")
+        cache["channels"] = [shape[-1] for shape in sizes.values()]
+        return np.concatenate(list(out.values()), axis=-1), cache
+
+    def backward(self, da, cache):
+        parts = np.split(da, np.cumsum(cache["channels"])[:-1], axis=-1)
+        return self._backward(dict(zip(self.networks, parts)), cache)
+
+    def output_shape(self, shape):
+        ends = [Summary(network.layers, shape).rows[-1].shape for network in self.networks.values()]
+        return (*ends[0][:-1], sum(end[-1] for end in ends))
+
+
+class Residual(_Nested):
+    """a = a_prev + F(a_prev): the network learns what to add.   Same shape in and out.   He et al. 2016, eq. 1.
+
+    layers  {layer name: layer} of F
+    """
+
+    def __init__(self, layers):
+        super().__init__({"residual": layers})
+
+    def __repr__(self):
+        return f"Residual({self.networks['residual'].layers!r})"
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        out, cache = self._forward(expect_floats(a_prev), training, rng, params)
+        if out["residual"].shape != np.shape(a_prev):
+            raise ShapeError(f"Residual: F turns {np.shape(a_prev)} into {out['residual'].shape}; they cannot be added.")
+        return a_prev + out["residual"], cache
+
+    def backward(self, da, cache):
+        da_prev, grads = self._backward({"residual": da}, cache)
+        return da + da_prev, grads
+
+    def output_shape(self, shape):
+        return shape
+
+
+def _under(name, arrays):
+    """The arrays whose names begin with `name.`, without it."""
+    return {key[len(name) + 1:]: array for key, array in arrays.items() if key.startswith(name + ".")}

@@ -1,0 +1,138 @@
+"""Layers that set the scale: of a picture for the network that expects it, of a batch, of an encoding.
+
+They follow the contract of layers.py. `state` holds what is neither parameter nor cache: it is loaded, saved and cast
+with the rest, and has no gradient.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchnet.errors import ShapeError
+from scratchnet.shapes import expect_batch, expect_floats
+
+
+@dataclass(eq=False)
+class Preprocess:
+    """The input layer: from our pictures, RGB in [0, 1], to what the weights were trained on.
+
+        a_k = (scale x_{order_k} - mean_k) / std_k          (m, n_H, n_W, 3) -> the same
+
+    As a layer it has a backward like all others, so gradients arrive at the picture's own pixels.
+    order   the channels as the weights want them, "RGB" or "BGR"
+    uint8 pictures, 0 to 255, are brought to [0, 1] first.
+    """
+
+    order: str = "RGB"
+    scale: float = 1.0
+    mean: tuple = (0.0, 0.0, 0.0)
+    std: tuple = (1.0, 1.0, 1.0)
+
+    params, state = {}, {}
+
+    def __post_init__(self):
+        if sorted(self.order) != ["B", "G", "R"]:
+            raise ShapeError(f"Preprocess: order = {self.order!r}; expected the letters R, G, B in some order.")
+        self.index = ["RGB".index(letter) for letter in self.order]
+
+    def describe(self):
+        """The fields as plain lists and numbers: what a file of weights must carry to be used rightly."""
+        return {"order": self.order, "scale": self.scale, "mean": list(self.mean), "std": list(self.std)}
+
+    def forward(self, x, training=False, rng=None, params=True):
+        x = np.asarray(x)
+        if x.dtype == np.uint8:
+            x = x.astype(np.float32) / 255
+        x = expect_batch(x, "the picture", n_C=3)
+        mean, std = np.asarray(self.mean, x.dtype), np.asarray(self.std, x.dtype)
+        return (x[..., self.index] * x.dtype.type(self.scale) - mean) / std, None
+
+    def backward(self, da, cache):
+        dx = np.empty_like(da)
+        dx[..., self.index] = da * (self.scale / np.asarray(self.std)).astype(da.dtype)
+        return dx, {}
+
+    def output_shape(self, shape):
+        return shape
+
+
+@dataclass(eq=False)
+class BatchNorm:
+    """z~ = gamma (z - mean) / sqrt(var + eps) + beta, each channel by itself.   (..., n_C) -> (..., n_C)
+
+    params  gamma, beta (n_C,)          state  mean, var (n_C,): running statistics, used outside training
+    In training mean and variance are the batch's, and the running ones move by `momentum` towards them (the variance
+    unbiased, divided by n - 1); `new_state(cache)` is that state, which the trainer commits. forward changes nothing.
+    Source: course 2, week 3; Ioffe & Szegedy 2015, algorithm 1.
+    """
+
+    n_C: int
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self):
+        self.params = {"gamma": np.ones(self.n_C, np.float32), "beta": np.zeros(self.n_C, np.float32)}
+        self.state = {"mean": np.zeros(self.n_C, np.float32), "var": np.ones(self.n_C, np.float32)}
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_floats(a_prev)
+        if a_prev.shape[-1] != self.n_C:
+            raise ShapeError(f"BatchNorm: a_prev has shape {a_prev.shape}; expected {self.n_C} channels, last.")
+        axes, new = tuple(range(a_prev.ndim - 1)), None
+        mean, var = self.state["mean"], self.state["var"]
+        if training:
+            n = a_prev.size // self.n_C
+            if n < 2:
+                raise ShapeError("BatchNorm in training needs at least two values a channel; got one.")
+            mean, var = a_prev.mean(axis=axes), a_prev.var(axis=axes)
+            new = {name: (1 - self.momentum) * self.state[name] + self.momentum * now
+                   for name, now in (("mean", mean), ("var", var * n / (n - 1)))}
+        rate = (1 / np.sqrt(var + self.eps)).astype(a_prev.dtype)
+        a_hat = (a_prev - mean.astype(a_prev.dtype)) * rate
+        z = a_hat * self.params["gamma"].astype(a_prev.dtype) + self.params["beta"].astype(a_prev.dtype)
+        return z, (a_hat if params or training else None, rate, new)
+
+    def backward(self, dz, cache):
+        a_hat, rate, new = cache
+        da_hat = dz * self.params["gamma"].astype(dz.dtype)
+        if a_hat is None:
+            return da_hat * rate, {}
+        axes = tuple(range(dz.ndim - 1))
+        grads = {"gamma": np.sum(dz * a_hat, axis=axes), "beta": np.sum(dz, axis=axes)}
+        if new is not None:                            # the batch's own mean and variance depend on a_prev too
+            da_hat = da_hat - da_hat.mean(axis=axes) - a_hat * np.mean(da_hat * a_hat, axis=axes)
+        return da_hat * rate, grads
+
+    def new_state(self, cache):
+        """The running mean and variance after this batch, or None outside training."""
+        return cache[2]
+
+    def output_shape(self, shape):
+        return shape
+
+
+@dataclass(eq=False)
+class L2Normalise:
+    """f = x / ||x||: every encoding on the unit sphere.   (m, n_f) -> (m, n_f)
+
+    An encoding of zeros stays zero, with gradient zero and a warning. Source: FaceNet (Schroff et al. 2015), sec. 3.1.
+    """
+
+    params, state = {}, {}
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_floats(a_prev)
+        length = np.sqrt(np.sum(a_prev ** 2, axis=-1, keepdims=True))
+        for i in np.flatnonzero(length == 0)[:1]:
+            warnings.warn(f"the encoding of image {i} is zero: dead ReLUs?", stacklevel=2)
+        length = np.where(length > 0, length, np.inf).astype(a_prev.dtype)
+        f = a_prev / length
+        return f, (f, length)
+
+    def backward(self, df, cache):
+        f, length = cache
+        return (df - f * np.sum(df * f, axis=-1, keepdims=True)) / length, {}
+
+    def output_shape(self, shape):
+        return shape
