@@ -144,7 +144,7 @@ def _paint(canvas, relief, layer, lights, scale, rng):
     path = scale * _walk(lights, p, np.clip(room, width, length))
     load = _brushes(rng, int(1.3 * length * scale) + 2, int(1.3 * width * scale) + 2, int(1.4 * width) + 3)
     brush = rng.integers(len(load), size=p.shape[1])
-    top = _lay(path, load[brush], scale * width, n_H, n_W)
+    top = _lay(path, load, brush, scale * width, n_H, n_W)
 
     painted = np.flatnonzero(top >= 0)
     stroke, sample = np.divmod(top[painted], load[0].size)
@@ -154,9 +154,9 @@ def _paint(canvas, relief, layer, lights, scale, rng):
     relief.reshape(-1)[painted] = paint
 
 
-def _lay(path, load, width, n_H, n_W):
+def _lay(path, load, brush, width, n_H, n_W):
     """Bend each brush's sheet of samples along its path -> for each place, the number of the last sample laid on it, or -1."""
-    n, n_u, n_v = load.shape
+    _, n_u, n_v = load.shape
     u, v = np.linspace(0, KNOTS - 1, n_u), np.linspace(-width / 2, width / 2, n_v, dtype=np.float32)
     along = path @ np.maximum(0, 1 - abs(np.arange(KNOTS)[:, None] - u)).astype(np.float32)         # linear between the knots
     dx, dy = np.gradient(along, axis=2)
@@ -164,10 +164,10 @@ def _lay(path, load, width, n_H, n_W):
 
     # A frame one sample wide catches what runs over the edge, and its corner what no bristle touches.
     top = np.full((n_H + 2) * (n_W + 2), -1, np.int32)
-    for some in np.array_split(np.arange(n), n // 64 + 1):                          # as many as the cache holds
+    for some in np.array_split(np.arange(len(brush)), len(brush) // 64 + 1):                          # as many as the cache holds
         x, y = 1.5 + along[:, some, :, None] + across[:, some, :, None] * v
         place = np.clip(y, 0, n_H + 1).astype(np.int32) * (n_W + 2) + np.clip(x, 0, n_W + 1).astype(np.int32)
-        place *= load[some] > 0
+        place *= load[brush[some]] > 0
         top[place.ravel()] = np.arange(some[0] * n_u * n_v, (some[-1] + 1) * n_u * n_v)
     return top.reshape(n_H + 2, n_W + 2)[1:-1, 1:-1].ravel()
 
@@ -220,8 +220,8 @@ def checks(n_H, n_W, side=16, colours=((.10, .20, .52), (.97, .82, .28))):
 def striped_patches(n_H, n_W, together=True, side=32, seed=0):
     """Patches with vertical texture and patches of orange: the lecture's red and yellow channel, in the same places or never.
 
-    Half of the patches are striped.  Orange are the striped ones (together) or the others; both pictures hold as many stripes and
-    as much orange, so only the cells of the style matrix that pair a stripe channel with an orange one can tell them apart.
+    Half of the patches are striped.  Orange are the striped ones (together) or the others: as many stripes and as much orange in
+    both pictures, so it is the cells of the style matrix that pair a stripe channel with an orange one that tell them apart.
     Returns (1, n_H, n_W, 3), RGB, float32.
     """
     rows, columns = -(-n_H // side), -(-n_W // side)

@@ -27,3 +27,10 @@ def data_folder():
     if not folder.is_dir():
         pytest.fail(f"SCRATCHNET_DATA is {str(folder)!r}, which is not a folder. {WHAT_TO_DO}", pytrace=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _real_tests_need_the_data(request):
+    """The rule belongs to the marker: a test marked real obeys it even if it forgets to ask for the folder."""
+    if request.node.get_closest_marker("real"):
+        request.getfixturevalue("data_folder")

@@ -2,10 +2,10 @@
 
 One step of style transfer: a["relu4_2"], J and its parts, dJ/dG at the pixels; both poolings, two normalisations.
 
-In float64 everything agrees to 1e-9. In float32 so do all sums, to 2e-5, but not the gradient at the pixels: of a million
-ReLUs and pool windows a few are so close to a tie that rounding decides them, and one max-pool winner that moves by a pixel
-changes the gradient in its whole receptive field by up to one hundredth of the largest entry. (PyTorch's own float32 is off
-by 8e-3 here, for that reason.) So float32 is held to two things instead:
+In float64 everything agrees to 1e-9. In float32 so do activations and costs, to 2e-5, but nobody can promise that of the
+gradient at the pixels: among nearly two million ReLUs and pool windows some are so close to a tie that rounding decides them,
+and one that is decided the other way changes the gradient in its whole receptive field, by up to a hundredth of the largest
+entry. (PyTorch's own float32 is off by 8e-3 here, for that reason.) So float32 is held to two things:
 
     the decisions of the float64 forward, the float32 backward        2e-5 of the largest entry, at every pixel
     the whole way in float32                                          ||difference|| <= 2e-2 ||dJ/dG||

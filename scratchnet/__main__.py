@@ -1,0 +1,72 @@
+"""python -m scratchnet COMMAND: reads the words, hands them to the command's file, and turns errors into one clear line."""
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+import traceback
+import warnings
+
+from scratchnet import __version__
+from scratchnet.cli import COMMANDS
+from scratchnet.errors import ImageError, NumericsError, ShapeError, WeightsError
+
+EXAMPLES = """examples:
+  python -m scratchnet style
+  python -m scratchnet style --content photo.jpg --style painting.jpg --weights vgg19.npz --size 400 --steps 200
+  python -m scratchnet check
+"""
+REFUSALS = (ShapeError, ImageError, WeightsError, NumericsError, OSError, MemoryError)
+
+
+def main(words=None):
+    """Runs one command. -> exit code: 0 done, 1 refused or failed (a check that found a wrong gradient too), 2 misspelt, 130 stopped."""
+    words = sys.argv[1:] if words is None else list(words)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    if words[0] not in COMMANDS:
+        near = difflib.get_close_matches(words[0], COMMANDS, 1)
+        print(f"scratchnet: no command {words[0]!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
+              f"Commands: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    command = importlib.import_module(f"scratchnet.cli.{words[0]}")
+    parser = argparse.ArgumentParser(prog=f"python -m scratchnet {words[0]}", description=command.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    command.add_arguments(parser)
+    arguments = parser.parse_args(words[1:])
+    warnings.showwarning = lambda message, *rest, **more: print(f"note: {message}", file=sys.stderr)
+    return _run(command, arguments)
+
+
+def _run(command, arguments):
+    """The command's exit code, or one line on stderr and 1."""
+    try:
+        return command.run(arguments) or 0
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:                           # the reader of our output left: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except REFUSALS as e:
+        if arguments.debug:
+            traceback.print_exc()
+        print(f"scratchnet: {e or type(e).__name__}", file=sys.stderr)
+        return 1
+
+
+def _help():
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name.ljust(width)}  {what}" for name, what in COMMANDS.items())
+    return (f"scratchnet {__version__}: face recognition and neural style transfer from scratch\n\n"
+            f"python -m scratchnet COMMAND [--help]\n\n{commands}\n\n{EXAMPLES}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

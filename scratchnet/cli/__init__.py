@@ -1,0 +1,6 @@
+"""The command line, a file per command. Each file has `add_arguments(parser)` and `run(arguments)`."""
+
+COMMANDS = {                                          # name: what it does, in one line
+    "style": "paint one picture in the style of another",
+    "check": "check gradients: ours, or those of your own function",
+}

@@ -1,0 +1,232 @@
+"""Paint one picture in the style of another: J(G) = alpha J_content(C, G) + beta J_style(S, G), by descent on the pixels.
+
+Without --content it takes the portrait that ships with matplotlib, without --style it draws a swirling sky, without
+--weights it draws random filters. The folder of a run holds generated.png, contact_sheet.png, curves.png and run.json.
+"""
+
+import argparse
+import json
+import math
+import platform
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from scratchnet import __version__, images, style
+from scratchnet.atomic import replacing
+from scratchnet.datasets import swirling_sky
+from scratchnet.errors import NumericsError, ShapeError
+from scratchnet.models import MODELS
+from scratchnet.optimizers import Adam
+from scratchnet.style_costs import CONTENT
+
+STAGES = 8                                            # pictures on the contact sheet, early steps closer together
+
+
+def add_arguments(parser):
+    """The options, with what happens when one is left out."""
+    add = parser.add_argument
+    add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
+    add("--style", metavar="FILE", help="the painting, S (default: a swirling sky, drawn here)")
+    add("--weights", metavar="FILE", help="parameters of a trained network, .npz (default: random filters)")
+    add("--network", choices=sorted(MODELS), default="vgg19", help="which network the file is for (default: vgg19)")
+    add("--pool", choices=("max", "avg"), default="max", help="how blocks end (default: max, as the network was trained)")
+    add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
+    add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
+    add("--steps", type=_whole(0), default=200, help="updates of the picture (default: 200)")
+    add("--start", choices=style.STARTS, default="content", help="what G begins as (default: content)")
+    add("--mix", type=_number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
+    add("--seed", type=int, default=0, help="of the noise and of random filters (default: 0)")
+    add("--alpha", type=_number(0), default=0.3, help="weight of the content cost (default: 0.3)")
+    add("--beta", type=_number(0), default=1.0, help="weight of the style cost (default: 1)")
+    add("--tv", type=_number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
+    add("--content-layer", default=style.CONTENT_LAYER, metavar="NAME", help=f"l of the content cost (default: {style.CONTENT_LAYER})")
+    add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...", default=style.LAM,
+        help="layers of the style cost and their lambda (default: relu1_1 to relu5_1, 0.2 each)")
+    add("--normalise", choices=sorted(CONTENT), default="relative", help="constants of the costs, see style_costs.py (default: relative)")
+    add("--learning-rate", type=_number(0), default=style.LEARNING_RATE, help=f"of Adam (default: {style.LEARNING_RATE})")
+    add("--out", metavar="DIR", type=Path, help="folder of the run (default: the next free out/style-N)")
+    add("--overwrite", action="store_true", help="replace the run that --out holds")
+
+
+def run(arguments):
+    """Paints, and fills the folder. -> exit code; 130 after Ctrl-C, with the last finished step saved."""
+    C, S = _pictures(arguments)
+    net, source = _network(arguments)
+    settings = dict(content_layer=arguments.content_layer, lam=arguments.style_layers, alpha=arguments.alpha,
+                    beta=arguments.beta, normalise=arguments.normalise, tv=arguments.tv)
+    style.check_layers(net, arguments.content_layer, arguments.style_layers)
+    folder = _folder(arguments)
+    print(f"C {_sides(C)}, S {_sides(S)}; network {source}; content {arguments.content_layer}, "
+          f"style {' '.join(f'{l}={weight:g}' for l, weight in arguments.style_layers.items())}")
+    _say_what_it_takes(net, C, S, settings, arguments.steps)
+    steps = style.transfer(net, C, S, steps=arguments.steps, start=arguments.start, mix=arguments.mix, seed=arguments.seed,
+                           optimizer=Adam(arguments.learning_rate), **settings)
+    record = _Record(arguments.steps)
+    begun = time.perf_counter()
+    stopped = _listen(steps, arguments.steps, record)
+    if record.last is None:
+        return 130
+    record.seconds = time.perf_counter() - begun
+    _fill(folder, record, arguments, source, (C, S))
+    if stopped:
+        print(f"{stopped} at step {record.last.i} of {arguments.steps}, J = {record.last.J:.4g}; the picture of that step is kept.",
+              file=sys.stderr)
+    print(f"{folder / 'generated.png'}  (and contact_sheet.png, curves.png, run.json beside it)")
+    return 0 if not stopped else 130 if stopped == "stopped" else 1
+
+
+# ------------------------------------------------------------------------------------------------------ before the run
+
+
+def _pictures(arguments):
+    """C and S, (1, n_H, n_W, 3) in [0, 1]."""
+    size, style_size = arguments.size, arguments.style_size or arguments.size
+    C = images.load(arguments.content, size) if arguments.content else images.sample_photograph(size)
+    if arguments.style:
+        return C, images.load(arguments.style, style_size)
+    return C, swirling_sky(math.ceil(style_size * 3 / 4), style_size, arguments.seed)
+
+
+def _network(arguments):
+    """The frozen network, and a line that says where its parameters come from."""
+    model = MODELS[arguments.network]
+    if arguments.weights:
+        return model(arguments.weights, arguments.pool).freeze(), f"{arguments.network} of {arguments.weights}"
+    print("No --weights: filters are drawn at random. They paint textures and colours, but know no shapes; "
+          "the README says where trained ones are.")
+    return model(None, arguments.pool, arguments.seed).freeze(), f"{arguments.network} with random filters"
+
+
+def _folder(arguments):
+    """A folder that can be written, found out before the long work. Raises ShapeError when it holds another run."""
+    folder = arguments.out
+    if folder is None:
+        taken = [int(path.name[6:]) for path in Path("out").glob("style-*") if path.name[6:].isdigit()]
+        folder = Path("out") / f"style-{max(taken, default=0) + 1}"
+    folder = folder.expanduser()
+    if (folder / "run.json").exists() and not arguments.overwrite:
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
+        raise ShapeError(f"'{folder}' holds a run of {made}. Take another --out, or --overwrite to replace it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / ".write-probe"):
+        pass
+    (folder / ".write-probe").unlink()
+    return folder
+
+
+def _say_what_it_takes(net, C, S, settings, steps):
+    """Memory from the shapes; time from one step on a small copy, which also compiles what is not yet compiled."""
+    memory = style.memory(net, C.shape, settings["content_layer"], settings["lam"])
+    small = [images.resize(picture, min(96, max(picture.shape[1:3]))) for picture in (C, S)]
+    print("timing one small step (the first run on a machine compiles its kernels now) ...", end=" ", flush=True)
+    try:
+        cost = style.TotalCost(net, *small, **settings)
+    except ShapeError:                                # too small for these layers: the real size will tell
+        small = [C, S]
+        cost = style.TotalCost(net, *small, **settings)
+    cost(small[0])
+    begun = time.perf_counter()
+    cost(small[0])
+    seconds = (time.perf_counter() - begun) * C.size / small[0].size
+    print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {memory / 2 ** 20:.0f} MB of memory.")
+
+
+# --------------------------------------------------------------------------------------------------------- during, after
+
+
+class _Record:
+    """What is kept of a run: the last step, numbers of all, pictures of a few."""
+
+    def __init__(self, steps):
+        self.stages_at = {round(steps * (k / (STAGES - 1)) ** 2) for k in range(STAGES)}
+        self.last, self.history, self.stages, self.seconds = None, [], [], 0.0
+
+    def add(self, step):
+        self.last = step
+        self.history.append({key: value for key, value in vars(step).items() if key != "G"})
+        if step.i in self.stages_at:
+            self.stages.append(step)
+
+
+def _listen(steps, total, record):
+    """Runs the generator to its end under a bar. -> "" or why it ended early."""
+    bar = tqdm(total=total, unit="step", dynamic_ncols=True)
+    try:
+        for step in steps:
+            record.add(step)
+            bar.set_postfix_str(f"J {step.J:.4g}, content {step.J_content:.4g}, style {step.J_style:.4g}", refresh=False)
+            bar.update(step.i - bar.n)
+    except KeyboardInterrupt:
+        return "stopped"
+    except NumericsError as e:
+        if record.last is None:
+            raise
+        return f"no number any more ({e})"
+    finally:
+        bar.close()
+    return ""
+
+
+def _fill(folder, record, arguments, source, pictures):
+    """The four files of a run."""
+    from scratchnet import plots                      # matplotlib only once there is something to draw
+    C, S = pictures
+    last = record.last
+    card = dict(command=shlex.join(sys.argv[1:]), network=source, step=last.i, J=last.J, J_content=last.J_content,
+                J_style=last.J_style, per_layer=last.per_layer, seconds=round(record.seconds, 2),
+                settings={key: str(value) if isinstance(value, Path) else value for key, value in vars(arguments).items()},
+                sizes={"C": C.shape[1:3], "S": S.shape[1:3]}, versions=dict(
+                    scratchnet=__version__, numpy=np.__version__, python=platform.python_version()), history=record.history)
+    images.save(folder / "generated.png", last.G, {"scratchnet": json.dumps({k: v for k, v in card.items() if k != "history"})})
+    stages = record.stages if record.stages[-1].i == last.i else [*record.stages, last]
+    plots.contact_sheet(folder / "contact_sheet.png", [C, S] + [step.G for step in stages],
+                        ["content, C", "style, S"] + [f"step {step.i}" for step in stages])
+    if len(record.history) > 1:
+        plots.cost_curves(folder / "curves.png", record.history, arguments.alpha, arguments.beta, arguments.style_layers)
+    with replacing(folder / "run.json") as file:
+        file.write(json.dumps(card, indent=1).encode())
+
+
+# ------------------------------------------------------------------------------------------------------- words, numbers
+
+
+def _whole(least):
+    def whole(text):
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least} up")
+        return int(text)
+    return whole
+
+
+def _number(least, most=math.inf):
+    def number(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most or math.isinf(value):
+            upper = "up" if most == math.inf else f"to {most:g}"
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a number from {least:g} {upper}")
+        return value
+    return number
+
+
+def _layers(text):
+    """'relu1_1=0.5,relu2_1=0.5' -> {layer: lambda}; names alone share the weight equally."""
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} names a layer twice")
+    return {name: _number(0)(weight) if equals else 1 / len(pairs) for name, equals, weight in pairs}
+
+
+def _sides(picture):
+    return f"{picture.shape[1]}x{picture.shape[2]} (n_H x n_W)"
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,180 @@
+"""Neural style transfer: the content of one picture, painted in the style of another, by gradient descent on pixels.
+
+    J(G) = alpha J_content(C, G) + beta J_style(S, G)          G := G - learning_rate dJ/dG, in [0, 1]
+
+The weights of the network stay as they are; what is trained is the picture. Source: course 4, week 4: neural style
+transfer, cost function. Gatys, Ecker & Bethge 2016.
+"""
+
+import difflib
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scratchnet import images
+from scratchnet.errors import ShapeError
+from scratchnet.optimizers import Adam
+from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_cost, total_variation
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+LAM = {l: 1 / len(STYLE_LAYERS) for l in STYLE_LAYERS}
+CONTENT_LAYER = "relu4_2"
+STARTS = ("content", "noise", "mix")
+LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
+PATCHES, PROGRAM = 64 * 2 ** 20, 150 * 2 ** 20      # one strip of im2col; Python, NumPy, numba and kernels
+
+
+@dataclass
+class Step:
+    """One step: the picture G after i updates, and what it costs.
+
+    J = alpha J_content + beta J_style + tv J_tv;   per_layer is {layer: J_style^[l]}, before lambda
+    """
+
+    i: int
+    G: np.ndarray = field(repr=False)
+    J: float
+    J_content: float
+    J_style: float
+    per_layer: dict
+    J_tv: float = 0.0
+
+
+class TotalCost:
+    """J(G) and dJ/dG as a function of the pixels; C, S and all settings are fixed when it is made.
+
+    net            a network whose layers have the names used below
+    C, S           pictures (1, n_H, n_W, 3), RGB in [0, 1]; S may have another size
+    content_layer  the lecture's l of J_content              lam  {layer: lambda^[l]} of J_style
+    alpha, beta    weights of the two costs; tv that of the total variation per pixel
+    normalise      the constants in front, see style_costs
+    Raises ShapeError for unknown layers and pictures too small, before any long work.
+    """
+
+    def __init__(self, net, C, S, content_layer=CONTENT_LAYER, lam=None, alpha=0.3, beta=1.0, normalise="relative", tv=0.0):
+        self.lam = check_layers(net, content_layer, LAM if lam is None else lam)
+        if normalise not in CONTENT:
+            raise ShapeError(f"normalise = {normalise!r}; expected one of {', '.join(map(repr, CONTENT))}.")
+        for name, weight in (("alpha", alpha), ("beta", beta), ("tv", tv)):
+            if not 0 <= weight < math.inf:
+                raise ShapeError(f"{name} = {weight}; expected a number from 0 up.")
+        self.net = net if net.frozen else net.freeze()
+        self.content_layer, self.alpha, self.beta, self.normalise, self.tv = content_layer, alpha, beta, normalise, tv
+        self.keep = sorted({content_layer, *self.lam}, key=net.names.index)
+        C, S = images.expect_picture(C, "C"), images.expect_picture(S, "S")
+        for name, picture in (("C", C), ("S", S)):
+            check_size(net, self.keep[-1], picture.shape, name)
+        a_C, a_S = self._activations(C), self._activations(S)
+        self.a_C = a_C[content_layer]
+        self.G_S = {l: gram(a_S[l], positions=math.prod(a_C[l].shape[1:3])) for l in self.lam}
+
+    def _activations(self, x):
+        return self.net.forward(x, until=self.keep[-1], keep=self.keep, params=False)[0]
+
+    def __call__(self, G, i=0):
+        """-> (Step i at G, dJ/dG)."""
+        step, da, caches = self._costs(G, i)
+        dG, _ = self.net.backward(da, caches)
+        return step, dG + self.tv / _pixels(G) * total_variation(G)[1]
+
+    def step(self, G, i):
+        """The costs at G alone, without the way back: half the work."""
+        return self._costs(G, i)[0]
+
+    def _costs(self, G, i):
+        """Step i at G, the gradients at the layers, and the caches that carry them to the pixels."""
+        a, caches = self.net.forward(G, until=self.keep[-1], keep=self.keep, params=False)
+        J_content, da_content = content_cost(self.a_C, a[self.content_layer], self.normalise)
+        da, per_layer = {self.content_layer: self.alpha * da_content}, {}
+        for l, weight in self.lam.items():
+            per_layer[l], da_l = layer_style_cost(self.G_S[l], a[l], self.normalise)
+            da[l] = da.get(l, 0) + self.beta * weight * da_l
+        J_style = sum(self.lam[l] * per_layer[l] for l in self.lam)
+        J_tv = total_variation(G)[0] / _pixels(G)
+        J = self.alpha * J_content + self.beta * J_style + self.tv * J_tv
+        numbers = [float(number) for number in (J, J_content, J_style)]
+        return Step(i, G, *numbers, {l: float(J_l) for l, J_l in per_layer.items()}, float(J_tv)), da, caches
+
+
+def transfer(net, C, S, steps=200, start="content", mix=0.6, seed=0, optimizer=None, **settings):
+    """Paints C in the style of S. A generator of Step 0 (the start) to Step `steps`; printing and files are the listener's.
+
+    net, C, S   as for TotalCost, which also takes **settings: content_layer, lam, alpha, beta, normalise, tv
+    start       "content": G begins as C;  "noise": white noise;  "mix": mix noise + (1 - mix) C
+    optimizer   anything with step(f, x); None: Adam(learning_rate=0.03)
+    After each step the pixels are brought back into [0, 1]. The costs of a Step are those of its own G.
+    Raises ShapeError for bad settings at once, NumericsError when J stops being a number; the last Step yielded is good.
+    """
+    if not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise ShapeError(f"steps = {steps!r}; expected a whole number from 0 up.")
+    cost = TotalCost(net, C, S, **settings)
+    G = starting_picture(images.expect_picture(C, "C"), start, mix, seed)
+    return _steps(cost, G, steps, Adam(LEARNING_RATE) if optimizer is None else optimizer)
+
+
+def _steps(cost, G, steps, optimizer):
+    for i in range(steps):
+        step = None
+
+        def f(G):
+            nonlocal step
+            step, dG = cost(G, i)
+            return step.J, dG
+
+        G_next, _ = optimizer.step(f, G)
+        yield step
+        G = np.clip(G_next, 0, 1)
+    yield cost.step(G, steps)
+
+
+def starting_picture(C, start="content", mix=0.6, seed=0):
+    """G before the first step, the shape and dtype of C. Noise is uniform in [0, 1], from np.random.default_rng(seed)."""
+    if start not in STARTS:
+        raise ShapeError(f"start = {start!r}; expected one of {', '.join(STARTS)}.")
+    if not 0 <= mix <= 1:
+        raise ShapeError(f"mix = {mix}; expected a share of noise from 0 to 1.")
+    share = {"content": 0, "noise": 1, "mix": mix}[start]
+    noise = np.random.default_rng(seed).random(C.shape).astype(C.dtype)
+    return share * noise + (1 - share) * C
+
+
+def check_layers(net, content_layer, lam):
+    """lam itself, if every name is a layer and every weight a number from 0 up. Raises ShapeError with the nearest name."""
+    for name in (content_layer, *lam):
+        if name not in net.layers:
+            near = difflib.get_close_matches(name, net.names, 1)
+            raise ShapeError(f"unknown layer {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
+                             f"Available: {', '.join(net.names)}")
+    if not lam or not all(0 <= weight < math.inf for weight in lam.values()) or sum(lam.values()) == 0:
+        raise ShapeError(f"lam = {lam}; expected {{layer: weight}} with weights from 0 up, not all zero.")
+    return dict(lam)
+
+
+def check_size(net, until, shape, name):
+    """Raises ShapeError when a picture of this shape shrinks to nothing before layer `until`."""
+    stride = max(row.stride for row in net.summary((1, 1024, 1024, 3)).rows[:net.names.index(until) + 1])
+    if min(shape[1:3]) < stride:
+        raise ShapeError(f"layer {until} sits behind poolings of {stride} pixels in all and needs at least {stride}x{stride}; "
+                         f"{name} is {shape[1]}x{shape[2]}. Use shallower layers or a larger picture.")
+
+
+def _pixels(G):
+    return G.shape[1] * G.shape[2]
+
+
+def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
+    """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
+
+    Counted: parameters; the masks and winners that caches hold; the activations kept for the costs, once as a_C and once
+    as a_G with its gradient; the largest layer in and out; one strip of patches; Python with its libraries.
+    """
+    keep = {content_layer, *(LAM if lam is None else lam)}
+    rows = net.summary(shape).rows[:1 + max(net.names.index(name) for name in keep)]
+    item = next(iter(net.params.values())).itemsize
+    parameters = sum(row.parameters for row in rows) * item
+    caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
+    kept = sum(math.prod(row.shape) * 2 * item for row in rows if row.layer in keep) + \
+        sum(math.prod(row.shape) * item for row in rows if row.layer == content_layer)
+    working = 3 * item * max(math.prod(row.shape) for row in rows)
+    return parameters + caches + kept + working + PATCHES + PROGRAM
