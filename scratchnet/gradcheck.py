@@ -62,6 +62,8 @@ def check(f, *arrays, names=None, h=None, tolerance=None, rng=0, max_entries=400
         calls = 4 * sum(array.size if array.size <= max_entries else SAMPLE + directions for array in x.values())
         say(f"gradient check: {calls} evaluations of J or a few more, {1e3 * each:.2g} ms each: about {calls * each:.2g} s")
     report = _compare(x, a, J, walk.slopes, walk.tolerance, rng, max_entries, directions)
+    if walk.trembles:
+        doubt_zeros(report)
     if walk.moves and walk.float32:
         raise NumericsError(f"J = {J:.9g} never has more digits than float32 holds; expected float64 all the way: look inside f for "
                             "astype, dtype= and constants or parameters in float32.")
@@ -184,12 +186,10 @@ def _compare(x, a, J, slopes, tolerance, rng, max_entries, directions):
         few = x[key].size <= max_entries
         row, n[key] = (_every_entry if few else _sample)(key, x[key], a[key], slopes, tolerance, rng, min(SAMPLE, max_entries), directions)
         rows.append(row)
-    report = Report(rows, tolerance, J)
-    doubt_zeros(report)
     for row in rows:
         if row.checked and not row.passed:
             row.hint = explain(row.name, a, n, row.errors, tolerance)
-    return report
+    return Report(rows, tolerance, J)
 
 
 def _every_entry(name, x, a, slopes, tolerance, *_):

@@ -25,7 +25,6 @@ from .errors import ImageError, ShapeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")      # no other parser sees a file; MPO opens as a JPEG
 READABLE = tuple(end for end, name in Image.EXTENSION.items() if name in FORMATS) + (".mpo",)
-
 SAVE_AS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP",
            ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
 OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0},               # 4:4:4, so that colour keeps its resolution
@@ -40,7 +39,7 @@ TOLERANCE = 1e-3        # a quarter of an 8-bit step: rounding may leave [0, 1] 
 def load(path, size=None, max_pixels=40_000_000, background=(255, 255, 255)):
     """path -> (1, n_H, n_W, 3), RGB, float32 in [0, 1]; turned upright by its EXIF orientation.
 
-    size        the longer side in pixels (None: as stored); LANCZOS on the 8-bit picture, aspect ratio kept
+    size        the longer side in pixels, or (n_H, n_W); None: as stored. LANCZOS on the 8-bit picture, aspect ratio kept
     max_pixels  a file whose header claims more is refused before it is decoded
     background  what shows through transparent pixels: (R, G, B), 0 to 255
 
@@ -67,7 +66,7 @@ def load(path, size=None, max_pixels=40_000_000, background=(255, 255, 255)):
 def sample_photograph(size=None):
     """The portrait of Grace Hopper that comes with matplotlib: (1, 600, 512, 3), or longer side `size`.
 
-    A work of the US Navy, in the public domain. matplotlib is found, not imported; FileNotFoundError where it is missing.
+    A work of the US Navy, in the public domain. matplotlib is located, not imported.
     """
     package = os.path.dirname(importlib.util.find_spec("matplotlib").origin)
     return load(os.path.join(package, "mpl-data", "sample_data", "grace_hopper.jpg"), size)
@@ -205,7 +204,7 @@ def _encode(pixels, name, notes):
             chunks.add_text(key, text)
         options = {"pnginfo": chunks} if name == "PNG" else OPTIONS.get(name, {})
         Image.fromarray(pixels).save(data, name, **options)
-    except Exception as error:                 # notes that are no strings, a side too long for JPEG
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:     # notes not strings, too long for JPEG
         raise ImageError(f"cannot save this as {name} ({error}). Use .png, and notes that are strings.") from error
     return data.getvalue()
 

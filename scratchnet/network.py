@@ -173,8 +173,6 @@ class Network:
 
 def with_arrays(layer, params, state):
     """A copy of one layer around other arrays."""
-    if hasattr(layer, "with_params"):
-        return layer.with_params(params, state)
     layer = copy.copy(layer)
     if params:
         layer.params = params
@@ -203,15 +201,18 @@ class _Nested:
     def params(self):
         return {f"{name}.{key}": array for name, network in self.networks.items() for key, array in network.params.items()}
 
+    @params.setter
+    def params(self, arrays):
+        self.networks = {name: network.with_params(_under(name, arrays)) for name, network in self.networks.items()}
+
     @property
     def state(self):
         return {f"{name}.{key}": array for name, network in self.networks.items() for key, array in network.state.items()}
 
-    def with_params(self, params, state):
-        new = copy.copy(self)
-        new.networks = {name: network.with_params(_under(name, params), _under(name, state))
-                        for name, network in self.networks.items()}
-        return new
+    @state.setter
+    def state(self, arrays):
+        self.networks = {name: network.with_params(network.params, _under(name, arrays))
+                         for name, network in self.networks.items()}
 
     def new_state(self, cache):
         return {f"{name}.{key}": array for name, network in self.networks.items()

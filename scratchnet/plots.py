@@ -12,12 +12,13 @@ no window, no display, no state: figures are objects, laid out in pixels.  Title
 
 import os
 import uuid
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm
+from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -38,6 +39,9 @@ STYLE = {
     "axes.grid": True, "axes.grid.axis": "y", "grid.color": HAIR, "grid.linewidth": .8, "axes.axisbelow": True,
     "axes.spines.left": False, "ytick.major.size": 0, "ytick.minor.size": 0, "xtick.minor.size": 0, "xtick.major.size": 4,
     "xtick.color": GREY, "ytick.color": GREY, "lines.linewidth": 1.8, "lines.solid_capstyle": "round",
+    # What a reader's own matplotlibrc must not change:
+    "savefig.bbox": "standard", "savefig.facecolor": "white", "savefig.transparent": False, "axes.unicode_minus": True,
+    "figure.autolayout": False, "figure.constrained_layout.use": False, "image.origin": "upper", "image.interpolation": "auto",
 }
 
 
@@ -79,7 +83,7 @@ def _picture(picture, k):
     if a.dtype.kind != "f":
         raise ImageError(f"picture {k} holds {a.dtype}; expected floats in [0, 1]: divide bytes by 255")
     if np.isnan(a).any():
-        raise NumericsError(f"picture {k} holds NaN in {np.isnan(a).any(axis=2).sum()} of its pixels; look for the step where they began")
+        raise NumericsError(f"picture {k} has NaN in {np.isnan(a).any(axis=2).sum()} of its pixels; look for the step where they began")
     return np.clip(a, 0, 1)
 
 
@@ -128,34 +132,37 @@ def cost_curves(path, history, alpha, beta, lam):
     i, J, J_content, per_layer = ([_get(step, name) for step in history] for name in ("i", "J", "J_content", "per_layer"))
     for l in lam:
         if not all(l in costs for costs in per_layer):
-            raise ShapeError(f"lam weighs layer {l}, but the history has {', '.join(per_layer[0]) or 'no layers'}; give lam of the same run")
+            known = ", ".join(per_layer[0]) or "no layers"
+            raise ShapeError(f"lam weighs layer {l}, but the history has {known}; give the lam of the same run")
 
     tints = colormaps["viridis"](np.linspace(.05, .78, max(2, len(lam))))            # dark is shallow, light is deep
     costs = [("α J_content", alpha * np.array(J_content, float), VERMILION)]
-    costs += [(f"β λ J_style[{l}]", beta * lam[l] * np.array([costs[l] for costs in per_layer], float), tint) for l, tint in zip(lam, tints)]
+    for l, tint in zip(lam, tints):
+        costs.append((f"β λ J_style[{l}]", beta * lam[l] * np.array([J_style[l] for J_style in per_layer], float), tint))
     curves = [(f"{name}  {_share(cost[-1], J[-1])}", i, cost, dict(color=tint)) for name, cost, tint in costs]
-    curves.append((f"J = {J[-1]:.3g}", i, np.array(J, float), dict(color=INK, linewidth=3.4)))
+    curves.append((f"J = {_short(J[-1])}", i, np.array(J, float), dict(color=INK, linewidth=3.4)))
 
-    fig, ax = _curves(900, 560, "The cost J(G) and its parts", f"J = α J_content + β Σ λ[l] J_style[l]     α = {alpha:g}   β = {beta:g}", curves)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    formula = f"J = α J_content + β Σ λ[l] J_style[l]     α = {alpha:g}   β = {beta:g}"
+    fig, ax = _curves(900, 560, "The cost J(G) and its parts", formula, curves)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     ax.set_xlabel("step")
     return _save(fig, path)
 
 
 @rc_context(STYLE)
 def error_curve(path, curves, title="How far the slope is from the gradient"):
-    """The error of a gradient check over its step h, both logarithmic, h growing smaller to the right as one tries.
+    """The error of a gradient check over its step h, both logarithmic, h smaller to the right.
 
     curves  {label: [(h, error), ...]}.   An error of exactly zero has no place on the axis and is left out.
     Raises ShapeError without curves or points, NumericsError if nothing is positive.
     """
     if not curves or not all(len(points) for points in curves.values()):
-        raise ShapeError("every curve needs one (h, error) or more, and there must be a curve; " f"given: {list(curves)}")
+        raise ShapeError(f"of the curves {list(curves)} some have no points; expected one curve or more, each with one (h, error) or more")
     drawn = []
     for k, (label, points) in enumerate(curves.items()):
         h, error = np.array(sorted(points, reverse=True), dtype=float).T
         drawn.append((str(label), h, error, dict(color=SEVERAL[k % len(SEVERAL)], marker="o", markersize=4)))
-    fig, ax = _curves(760, 500, title, "rounding grows as h shrinks, the curve's own bend as h grows", drawn, log_x=True)
+    fig, ax = _curves(760, 500, title, "error against h: where h is large the bend of J is in the way, where it is small, rounding", drawn, log_x=True)
     ax.set_xlabel("h, smaller to the right")
     return _save(fig, path)
 
@@ -168,7 +175,7 @@ def _curves(width, height, title, subtitle, curves, log_x=False):
         raise NumericsError("nothing here is positive and finite, so a logarithmic axis has nothing to show; look at the numbers first")
     names = 44 + max(_width(name, weight="bold") for name, *_ in curves)
 
-    fig = _figure(width, height)
+    fig = _figure(max(width, _heading_width(title, subtitle)), height)
     _heading(fig, title, subtitle)
     ax = _axes(fig, 64, 84, width - 64 - names, height - 84 - 56)
     ax.set_yscale("log")
@@ -178,6 +185,8 @@ def _curves(width, height, title, subtitle, curves, log_x=False):
     for _, x, y, looks in curves:
         ax.plot(x, y, **{"marker": "o" if len(x) == 1 else None, **looks})
     ax.margins(x=.02)
+    if not log_x and len(x) == 1:
+        ax.set_xlim(x[0] - 1, x[0] + 1)
     ax.autoscale_view()
     _name_ends(fig, ax, curves)
     return fig, ax
@@ -185,19 +194,21 @@ def _curves(width, height, title, subtitle, curves, log_x=False):
 
 def _name_ends(fig, ax, curves, line=17):
     """Each name beside the end of its curve, moved up or down as little as keeps the names apart."""
-    ends = sorted((*ax.transData.transform((x[-1], y[-1])), name, looks) for name, x, y, looks in curves)
+    ends = [(*ax.transData.transform((x[-1], y[-1])), name, looks) for name, x, y, looks in curves]
     ends.sort(key=lambda end: end[1])
-    n = len(ends)
-    wanted = np.array([y for _, y, _, _ in ends]) - line * np.arange(n)             # heights that may touch, but must not sink:
-    mean = lambda first, last: wanted[first:last + 1].mean()                        # isotonic regression, as a max of mins of means
-    heights = [max(min(mean(i, j) for j in range(k, n)) for i in range(k + 1)) + line * k for k in range(n)]
+    n, box = len(ends), ax.get_window_extent()
+    low, high, edge = box.y0 - 24, box.y1 + 8, box.x1
+    line = min(line, (high - low) / n)
+    # Less k lines, heights may be equal but must not sink: isotonic regression, written as a max of mins of means.
+    wanted = np.clip([end[1] - line * k for k, end in enumerate(ends)], low, high - line * (n - 1))
+    heights = [line * k + max(min(wanted[i:j].mean() for j in range(k + 1, n + 1)) for i in range(k + 1)) for k in range(n)]
 
-    edge = ax.get_window_extent().x1
     for (x, y, name, looks), height in zip(ends, heights):
         weight = "bold" if "linewidth" in looks else "normal"
         lead = np.array([[x + 5, edge + 5, edge + 19, edge + 23], [y, y, height, height]]).T / fig.bbox.size
         fig.add_artist(Line2D(*lead.T, color=looks["color"], linewidth=.8, alpha=.7))
-        _write(fig, edge + 28, fig.bbox.height - height, name, color=looks["color"], weight=weight, va="center_baseline")
+        dark = .82 * np.array(to_rgb(looks["color"]))                               # thin letters need more ink than a line
+        _write(fig, edge + 28, fig.bbox.height - height, name, color=dark, weight=weight, va="center_baseline")
 
 
 def _share(part, whole):
@@ -205,6 +216,12 @@ def _share(part, whole):
     if not (np.isfinite(part) and np.isfinite(whole) and whole > 0):
         return ""
     return f"{100 * part / whole:.0f} %" if part == 0 or part >= .01 * whole else "< 1 %"
+
+
+def _short(number, _=None):
+    """Three digits, as on paper: 0.123, 12.3, 1234, 1.23e5; the second argument is what matplotlib hands to a writer of ticks."""
+    digits, e, power = f"{number:{'.0f' if 1e3 <= abs(number) < 1e5 else '.3g'}}".partition("e")
+    return (digits + e + (str(int(power)) if e else "")).replace("-", "−")
 
 
 def _get(step, name):
@@ -230,11 +247,16 @@ def gram_heatmap(path, G_S, G_G=None, title="Style matrix: which channels are ac
         raise ShapeError(f"G_S has shape {np.shape(G_S)}, G_G {np.shape(G_G)}; two style matrices of one layer have the same")
     values = np.stack([matrix for _, matrix in named])
     top = abs(values).max() or 1
-    looks = dict(cmap="magma", norm=PowerNorm(.5, 0, top)) if values.min() >= 0 else dict(cmap=SIGNED, norm=Normalize(-top, top))
+    subtitle = f"G[l]_kk' = Σ_i Σ_j a[l]_ijk a[l]_ijk'     {values.shape[1]} channels"
+    if values.min() >= 0:
+        subtitle, looks = subtitle + "     colours by the square root", dict(cmap="magma", norm=PowerNorm(.5, 0, top))
+    else:
+        looks = dict(cmap=SIGNED, norm=Normalize(-top, top))
 
     side, left = 380, 64
-    fig = _figure(left + len(named) * (side + 56) + 60 + (len(named) - 1) * (side + 108), side + 170)
-    _heading(fig, title, f"{values.shape[1]} channels, {values.shape[1]} × {values.shape[1]} numbers")
+    width = left + len(named) * (side + 56) + 60 + (len(named) - 1) * (side + 116)
+    fig = _figure(max(width, _heading_width(title, subtitle)), side + 170)
+    _heading(fig, title, subtitle)
     for name, matrix in named:
         picture = _matrix_axes(fig, left, matrix, name, side, looks)
         left += side + 56
@@ -242,7 +264,7 @@ def gram_heatmap(path, G_S, G_G=None, title="Style matrix: which channels are ac
     if G_G is not None:
         more = values[1] - values[0]
         top = abs(more).max() or 1
-        left += 76
+        left += 84
         picture = _matrix_axes(fig, left, more, "G[l](G) − G[l](S)", side, dict(cmap=SIGNED, norm=Normalize(-top, top)))
         _colour_bar(fig, left + side + 16, picture, side)
     return _save(fig, path)
@@ -264,10 +286,8 @@ def _matrix_axes(fig, left, matrix, name, side, looks):
 def _colour_bar(fig, left, picture, side):
     ax = _axes(fig, left, 112, 12, side)
     ax.grid(False)
-    bar = fig.colorbar(picture, cax=ax)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.formatter.set_powerlimits((-3, 4))
+    fig.colorbar(picture, cax=ax, format=_short).outline.set_visible(False)
+    ax.tick_params(length=0)
 
 
 def _matrix(matrix, name):
@@ -275,7 +295,8 @@ def _matrix(matrix, name):
     if a.ndim != 2 or a.shape[0] != a.shape[1] or not a.size:
         raise ShapeError(f"{name} has shape {a.shape}; a style matrix is (n_C, n_C)")
     if not np.isfinite(a).all():
-        raise NumericsError(f"{name} holds {np.count_nonzero(~np.isfinite(a))} numbers that are NaN or infinite; look at the activations of its layer")
+        bad = np.count_nonzero(~np.isfinite(a))
+        raise NumericsError(f"{name} holds {bad} numbers that are NaN or infinite; look at the activations of its layer")
     return a
 
 
@@ -329,16 +350,15 @@ def _flat(array, k):
 
 
 def _numbers(a):
-    """The numbers as they would be written by hand: whole if they are, else to three digits of the largest -> strings"""
+    """The numbers as by hand: whole if they all are, else alike, to three digits of the largest; nothing hides as a zero -> strings"""
     finite = abs(a[np.isfinite(a)])
     largest = finite.max(initial=0)
     if largest and not 1e-3 <= largest < 1e5:
         digits = ".1e"
     else:
-        digits = ".0f" if (finite == np.rint(finite)).all() else f".{int(np.clip(2 - np.floor(np.log10(largest)), 0, 5))}f"
-    words = np.array([f"{number:{digits}}" for number in a.ravel()], dtype=object).reshape(a.shape)
-    tidy = lambda word: (word if float(word) or word in "0" else word.lstrip("-")).replace("-", "−")
-    return np.vectorize(tidy, otypes=[object])(words)
+        digits = ".0f" if (finite == np.rint(finite)).all() else f".{int(max(2, 2 - np.floor(np.log10(largest))))}f"
+    written = [f"{number:{digits}}".replace("-", "−") if number == 0 or float(f"{number:{digits}}") else "≈ 0" for number in a.ravel()]
+    return np.array(written, dtype=object).reshape(a.shape)
 
 
 # ---------------------------------------------------------------------------------------------------------------- paper and ink
@@ -372,6 +392,11 @@ def _heading(fig, title, subtitle):
     _write(fig, 24, 56, subtitle, color=GREY, va="baseline")
 
 
+def _heading_width(title, subtitle):
+    return int(48 + max(_width(title, "bold", 13), _width(subtitle)))
+
+
+@lru_cache(4096)
 def _width(text, weight="normal", size=STYLE["font.size"]):
     """Pixels that one line of text takes."""
     font = FontProperties(family=STYLE["font.family"], size=size, weight=weight)
@@ -405,7 +430,7 @@ def _save(fig, path):
     path = Path(path)
     kind = path.suffix[1:].lower() or "png"
     if kind not in fig.canvas.get_supported_filetypes():
-        raise ImageError(f"{path} ends in .{kind}, which cannot be drawn; expected one of {', '.join(sorted(fig.canvas.get_supported_filetypes()))}")
+        raise ImageError(f"{path} ends in .{kind}, which cannot be drawn; expected .{', .'.join(fig.canvas.get_supported_filetypes())}")
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         fig.savefig(draft, format=kind)

@@ -65,12 +65,12 @@ class Walk:
     """J as ground to walk on: how steep it is along a line, how sure that is, and where it has a corner.
 
     cost(x) -> J for x, a dict of contiguous float64 arrays that are moved and put back; J at x; h and the tolerance that the
-    slopes are to be compared with.  `evaluations` counts the calls.
+    slopes are to be compared with.  `evaluations` counts the calls; `trembles` tells of a J that is no smooth function.
     """
 
     def __init__(self, cost, x, J, h=H, tolerance=1e-6):
         self.cost, self.x, self.J, self.h, self.tolerance = cost, x, J, h, tolerance
-        self.noise, self.evaluations = EPS * abs(J), 0
+        self.noise, self.evaluations, self.steepest = EPS * abs(J), 0, 0.0
         self.moves, self.float32 = False, True
 
     def look(self, J):
@@ -88,7 +88,13 @@ class Walk:
             what = f"{line.name}{index} moves" if line.where.size == 1 else f"{line.name} moves along a random direction"
             raise NumericsError(f"J is {J} when {what} by {t:.1e}; it was finite before, so x sits at the edge of where J is "
                                 "defined (log, sqrt, division). Check at another x.")
+        self.steepest = max(self.steepest, abs(J - self.J) / abs(t))
         return J
+
+    @property
+    def trembles(self):
+        """Round-off hides slopes of a thousandth of J, or of its steepest slope: it comes from float32, or an iteration."""
+        return 2 * self.noise / self.h > 1e-3 * max(abs(self.J), self.steepest)
 
     def measure_noise(self, rng):
         """Third differences over steps of 1e-10: every smooth part of J is gone from them, its round-off is left."""
@@ -102,10 +108,12 @@ class Walk:
         h = factor * self.h * line.step
         J_p, J_m, half_p, half_m = (self.at(line, t) for t in (h, -h, h / 2, -h / 2))
         D         = (J_p - J_m) / (2 * h)
-        odd       = abs(D - (half_p - half_m) / h)
+        odd       = D - (half_p - half_m) / h
         even      = abs(J_p + J_m - 4 * (half_p + half_m) + 6 * self.J) / (2 * h)
         round_off = 2 * (self.noise + EPS * max(abs(J_p), abs(J_m))) / h
-        return D, round_off + 2 * odd, round_off, max(odd, even)
+        if abs(odd) > round_off:            # strong curvature: three quarters of the h^2 error stand in `odd` (Richardson)
+            D -= 4 / 3 * odd
+        return D, round_off + 2 * abs(odd), round_off, max(abs(odd), even)
 
     def slopes(self, lines):
         """Slopes and their uncertainties, nan where a corner is in the way.   k lines -> (k,), (k,)"""
