@@ -1,0 +1,14 @@
+"""Lessons: one question each, a guess before the answer, numbers small enough for paper, and a picture to keep.
+
+    python -m lessons            all of them
+    python -m lessons 5          one
+    python -m lessons --list     what there is
+
+A lesson is a plain script in `# %%` cells. Read it in an editor that runs cells one by one, or run it as a whole.
+None needs a download.
+"""
+
+LESSONS = {                                # number: module, title in English, title in Chinese (the lecture's sections)
+    0: ("l00_layers_and_gradients", "layers and gradients", "零 · 层与梯度"),
+    5: ("l05_what_is_style_transfer", "what is neural style transfer", "五 · 什么是神经风格迁移"),
+}

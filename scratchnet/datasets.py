@@ -205,14 +205,13 @@ def stripes(n_H, n_W, angle=90, period=16, colours=((.10, .20, .52), (.97, .82, 
     y, x = np.indices((n_H, n_W)) + .5
     turn = np.radians(angle)
     wave = np.sin(2 * np.pi / period * (y * np.cos(turn) + x * np.sin(turn)))
-    return _two_colours(np.clip(.5 + period / (2 * np.pi) * wave, 0, 1), colours)   # one pixel wide where the colours meet
+    edge = np.clip(.5 + wave / (2 * np.sin(np.pi / period)), 0, 1)                  # from one colour to the other in one pixel
+    return _two_colours(edge, colours)
 
 
 def checks(n_H, n_W, side=16, colours=((.10, .20, .52), (.97, .82, .28))):
     """A board of squares of two colours, side pixels wide: stripes both ways at once.   Returns (1, n_H, n_W, 3), RGB, float32"""
-    _refuse_empty(n_H, n_W)
-    if not side >= 1:
-        raise ShapeError(f"squares of {side} pixels cannot be drawn; give a side of 1 pixel or more")
+    _refuse_empty(n_H, n_W, side)
     y, x = np.indices((n_H, n_W)) // side
     return _two_colours((x + y) % 2, colours)
 
@@ -224,6 +223,7 @@ def striped_patches(n_H, n_W, together=True, side=32, seed=0):
     both pictures, so it is the cells of the style matrix that pair a stripe channel with an orange one that tell them apart.
     Returns (1, n_H, n_W, 3), RGB, float32.
     """
+    _refuse_empty(n_H, n_W, side)
     rows, columns = -(-n_H // side), -(-n_W // side)
     striped = np.random.default_rng(seed).permutation(rows * columns).reshape(rows, columns) % 2 == 0
     striped = striped.repeat(side, axis=0).repeat(side, axis=1)[None, :n_H, :n_W, None]
@@ -237,6 +237,8 @@ def _two_colours(t, colours):
     return (one + t[..., None] * (two - one)).astype(np.float32)[None]
 
 
-def _refuse_empty(n_H, n_W):
+def _refuse_empty(n_H, n_W, side=1):
     if n_H < 1 or n_W < 1:
         raise ShapeError(f"a picture of {n_H} x {n_W} has no pixels; n_H and n_W must be at least 1")
+    if not side >= 1:
+        raise ShapeError(f"squares of {side} pixels cannot be drawn; give a side of 1 pixel or more")

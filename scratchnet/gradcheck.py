@@ -107,20 +107,23 @@ def check_layer(layer, a_prev, rng=0, training=False, **options):
     return check(f, start, cost=cost, rng=rng, **options)
 
 
-def check_network(net, x, until=None, layers=None, rng=0, **options):
+def check_network(net, x, until=None, layers=None, rng=0, training=False, **options):
     """Check dx and the gradient of every parameter, with gradients poured in at several layers at once.
 
     J = sum over `layers` of sum(a[name] * R[name]); by default only `until`, or the last layer.  x: float64 pictures.
     A parameter that net.backward leaves out counts as having gradient zero: right behind `until`, caught before it.
-    The rows are called "x" and as in net.params; the options are those of `check`.
+    In training, dropout draws the same mask at every call. The rows are called "x" and as in net.params; the options are
+    those of `check`.
     """
     rng = np.random.default_rng(rng)
+    seed = int(rng.integers(2 ** 32))
     names = list(layers or [until or net.names[-1]])
     start = {"x": _float64("x", x)} | {k: np.asarray(p, np.float64) for k, p in net.params.items()}
 
     def forward(x):
         twin = net.with_params({k: p for k, p in x.items() if k != "x"})
-        a, caches = twin.forward(x["x"], until=until, keep=names)
+        how = {"training": True, "rng": np.random.default_rng(seed)} if training else {}
+        a, caches = twin.forward(x["x"], until=until, keep=names, **how)
         return twin, a, caches
 
     a = forward(start)[1]
@@ -182,9 +185,13 @@ def error_curve(f, *arrays, steps=None, dtype=np.float64, max_entries=1000, rng=
 def _compare(x, a, J, slopes, tolerance, rng, max_entries, directions):
     """The Report on all arrays. slopes(lines) -> numerical slopes, uncertainties: central differences or complex steps."""
     rows, n = [], {}
+    largest = max(np.abs(gradient).max() for gradient in a.values())
     for key in x:
-        few = x[key].size <= max_entries
-        row, n[key] = (_every_entry if few else _sample)(key, x[key], a[key], slopes, tolerance, rng, min(SAMPLE, max_entries), directions)
+        judged = lambda *measured: judge(key, a[key], *measured, tolerance, largest)
+        if x[key].size <= max_entries:
+            row, n[key] = _every_entry(key, x[key], slopes, judged)
+        else:
+            row, n[key] = _sample(key, x[key], a[key], slopes, judged, rng, min(SAMPLE, max_entries), directions)
         rows.append(row)
     for row in rows:
         if row.checked and not row.passed:
@@ -192,31 +199,32 @@ def _compare(x, a, J, slopes, tolerance, rng, max_entries, directions):
     return Report(rows, tolerance, J)
 
 
-def _every_entry(name, x, a, slopes, tolerance, *_):
+def _every_entry(name, x, slopes, judged):
     """A small array, entry by entry. Returns its Row and its numerical gradient."""
     n, unsure = slopes([entry(name, x, i) for i in range(x.size)])
-    return judge(name, a, np.arange(x.size), n, unsure, tolerance), n.reshape(x.shape)
+    return judged(np.arange(x.size), n, unsure), n.reshape(x.shape)
 
 
-def _sample(name, x, a, slopes, tolerance, rng, sample, directions):
+def _sample(name, x, a, slopes, judged, rng, sample, directions):
     """A large array: some entries, and a few directions that every entry takes part in."""
     # Both ends belong to the sample, because borders are where mistakes live; and the largest gradient, where most is at stake.
     entries = np.append(rng.choice(x.size, sample, replace=False), [0, x.size - 1, np.argmax(np.abs(a))])
-    entries = np.unique(entries)
+    entries = np.unique(entries)                        # drawn twice, looked at once
     n, unsure = slopes([entry(name, x, i) for i in entries])
-    row = judge(name, a, entries, n, unsure, tolerance)
+    row = judged(entries, n, unsure)
 
     turns = [rng.choice([-1.0, 1.0], x.size) * np.maximum(1, np.abs(x.ravel())) for _ in range(directions)]
-    errors, expected, along = _along(name, a, turns, slopes, tolerance)
+    errors, expected, along = _along(name, a, turns, slopes, row.tolerance)
     count = int(np.isfinite(errors).sum())
-    if count and np.nanmax(errors) > tolerance and not row.error > tolerance:
+    if count and np.nanmax(errors) > row.tolerance and not row.error > row.tolerance:
         worst = int(np.nanargmax(errors))
         found = _halve(name, a, turns[worst], slopes)
         n_found, unsure_found = slopes([entry(name, x, found)])
         entries, n, unsure = np.append(entries, found), np.append(n, n_found), np.append(unsure, unsure_found)
-        row = judge(name, a, entries, n, unsure, tolerance)
-        if not row.error > tolerance:                   # many small errors: no single entry to show
-            row.error, row.index, row.analytic, row.numerical = errors[worst], None, expected[worst], along[worst]
+        row = judged(entries, n, unsure)
+        if not row.error > row.tolerance:                 # many small errors: no single entry to show
+            row.index = None
+            row.error, row.analytic, row.numerical = float(errors[worst]), float(expected[worst]), float(along[worst])
     row.directions = count
     if turns and not count and not row.note:
         row.note = "every direction meets a kink: only the sampled entries were seen"

@@ -1,9 +1,9 @@
 """What a gradient check found: which entry is worst, what that is worth in words, and which mistake it looks like.
 
-`slopes` measures, `gradcheck` compares, this file judges. The relative error of an entry is |analytic - numerical| divided by the largest
-gradient of its array: an entry of size 1e-9 beside one of size 1 need not be right to seven digits of itself, and a cost
-so small that all its gradients are near 1e-7 (where `allclose` with atol=1e-5 accepts anything, even zeros) is judged
-like any other. The words follow the notes of Stanford's CS231n, "Gradient checks".
+`slopes` measures, `gradcheck` compares, this file judges. The relative error of an entry is |analytic - numerical| over the
+largest gradient of its array: an entry of size 1e-9 beside one of size 1 need not be right to seven digits of itself, and
+a cost so small that all its gradients are near 1e-7 (where `allclose` with atol=1e-5 accepts anything, even zeros) is
+judged like any other. The words follow the notes of Stanford's CS231n, "Gradient checks".
 """
 
 from dataclasses import dataclass, field
@@ -125,18 +125,22 @@ def relative_error(a, n, uncertainty, scale, tolerance):
     return np.maximum(np.minimum(raw, tolerance), raw - uncertainty / scale)
 
 
-def judge(name, a, entries, n, unsure, tolerance):
+def judge(name, a, entries, n, unsure, tolerance, largest):
     """The Row of an array of which some entries were measured.
 
     a        the gradient under check
     entries  flat indices of the measured entries          (k,)
     n        numerical slopes there, nan on a kink         (k,)
     unsure   how far each n may be off                     (k,)
+    largest  gradient of all arrays under check: what is round-off beside it counts as zero
     """
     at, kinks = a.flat[entries], np.isnan(n)
     scale = max(np.abs(a).max(), np.nanmax(np.abs(n), initial=0))
     row = Row(name, a.shape, tolerance, np.nan, None, np.nan, np.nan, float(scale), float(np.nanmax(unsure, initial=0)))
-    row.zero = bool(not kinks.all() and np.all(np.abs(n) <= unsure, where=~kinks) and np.abs(a).max() <= 0.1 * row.unsure)
+    if not kinks.all():
+        blur = np.maximum(unsure, 10 * np.nanmedian(unsure))        # one entry may know its round-off badly, all do not
+        row.zero = bool(np.all(np.abs(n) <= blur, where=~kinks) and np.abs(a).max() <= max(1e-2 * row.unsure, 1e-9 * largest))
+        row.unsure = float(np.nanmax(blur)) if row.zero else row.unsure
     errors = np.abs(0 * n) if row.zero else relative_error(at, n, unsure, scale, tolerance)
     if not row.zero:
         errors[unsure > 1e-2 * scale] = np.nan          # lost in round-off: not even two digits of n are known
@@ -146,7 +150,7 @@ def judge(name, a, entries, n, unsure, tolerance):
     row.errors.flat[entries] = errors
     if row.entries:
         worst = int(np.nanargmax(errors))
-        row.error, row.analytic, row.numerical = float(errors[worst]), float(at[worst]), float(n[worst])
+        row.error, row.analytic, row.numerical = float(errors[worst]), float(at[worst]) + 0.0, float(n[worst]) + 0.0     # no -0
         row.index = tuple(int(i) for i in np.unravel_index(entries[worst], a.shape))
     row.note = _note(row)
     return row
@@ -184,7 +188,7 @@ def explain(name, a, n, errors, tolerance):
     a, n, others = a[name], n[name], {key: value for key, value in n.items() if key != name}
     if not np.any(a):
         return "the analytic gradient is zero everywhere"
-    return (_factor(a, n, shapes) or _twin(a, n, others) or _wrong_entries(a, n, errors, tolerance))
+    return _factor(a, n, shapes) or _twin(a, n, others) or _wrong_entries(a, n, errors, tolerance)
 
 
 def _factor(a, n, shapes):
@@ -192,9 +196,8 @@ def _factor(a, n, shapes):
     loud = np.abs(n) > 1e-2 * np.nanmax(np.abs(n), initial=0)       # nan compares as False: only measured entries
     if not loud.any():
         return ""
-    ratios = a[loud] / n[loud]
-    r = np.median(ratios)
-    if r == 0 or np.max(np.abs(ratios - r)) > 1e-4 * abs(r):
+    r = np.median(a[loud] / n[loud])
+    if r == 0 or abs(r - 1) < 1e-4 or np.nanmax(np.abs(a - r * n)) > 1e-4 * np.abs(a).max():
         return ""
     if abs(r + 1) < 1e-4:
         return "analytic = -numerical: the sign is turned"
@@ -236,8 +239,10 @@ def _wrong_entries(a, n, errors, tolerance):
     """What do the wrong entries have in common?"""
     wrong = np.nan_to_num(errors) > tolerance
     where, right = np.argwhere(wrong), np.isfinite(errors) & ~wrong
-    if len(where) < 2 or not right.any():
+    if not right.any():
         return ""
+    if len(where) == 1:
+        return f"the only wrong entry of {right.sum() + 1} compared"
     quiet = 1e-6 * max(np.abs(a).max(), np.nanmax(np.abs(n)))
     if np.all(np.abs(n[wrong]) < quiet):
         return f"{len(where)} entries should have no gradient at all: is a mask (ReLU, max, hinge) missing?"

@@ -8,20 +8,17 @@ lying on their side) is put right here, and what it refuses is said again with t
 """
 import contextlib
 import difflib
-import glob
 import importlib.util
 import io
 import os
-import secrets
-import shutil
-import time
 import warnings
 
 import numpy as np
 from PIL import (Image, ImageOps, BmpImagePlugin, GifImagePlugin, JpegImagePlugin,     # noqa: F401 (each plugin
                  PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)     # enters itself in Image.OPEN)
 
-from .errors import ImageError, ShapeError
+from scratchnet.atomic import replacing
+from scratchnet.errors import ImageError, ShapeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")      # no other parser sees a file; MPO opens as a JPEG
 READABLE = tuple(end for end, name in Image.EXTENSION.items() if name in FORMATS) + (".mpo",)
@@ -188,7 +185,9 @@ def save(path, picture, notes=None):
         raise ImageError(f"cannot save as '{suffix or os.path.basename(path)}'; use .png")
     x = _as_batch(picture, "picture")
     pixels = np.rint(np.clip(x[0], 0, 1) * 255).astype(np.uint8)    # clip first: a cast alone turns 300 into 44
-    _write_whole(path, _encode(pixels, SAVE_AS[suffix], notes or {}))
+    data = _encode(pixels, SAVE_AS[suffix], notes or {})
+    with replacing(path) as file:
+        file.write(data)
     return float(np.mean((x < 0) | (x > 1)))
 
 
@@ -207,32 +206,6 @@ def _encode(pixels, name, notes):
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:     # notes not strings, too long for JPEG
         raise ImageError(f"cannot save this as {name} ({error}). Use .png, and notes that are strings.") from error
     return data.getvalue()
-
-
-def _write_whole(path, data):
-    """Beside the target, then into its place: a full disk, a Ctrl-C, a power cut leave the old file or the new one."""
-    folder = os.path.dirname(path)
-    staged = os.path.join(folder, f".scratchnet-{secrets.token_hex(8)}.tmp")
-    os.makedirs(folder, exist_ok=True)
-    for old in glob.glob(os.path.join(glob.escape(folder), ".scratchnet-*.tmp")):       # left by a killed run
-        with contextlib.suppress(OSError):
-            if time.time() - os.path.getmtime(old) > 3600:         # a younger one may belong to a run at work
-                os.remove(old)
-    try:
-        with open(staged, "xb") as file:       # a plain open gives 0666 & ~umask; tempfile would give 0600
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(path):
-            shutil.copymode(path, staged)
-        os.replace(staged, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.remove(staged)
-        if isinstance(error, OSError):
-            message = f"{error.strerror} writing '{path}' (needs {len(data) / 1e6:.1f} MB); what was there is intact"
-            raise OSError(error.errno, message) from error
-        raise
 
 
 def expect_picture(x, name="picture"):

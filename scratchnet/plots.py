@@ -10,8 +10,6 @@ Each writes `path`, in the format of its ending or else as PNG, and returns it; 
 no window, no display, no state: figures are objects, laid out in pixels.  Titles are drawn as they are given, a $ is a dollar.
 """
 
-import os
-import uuid
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from scratchnet.atomic import replacing
 from scratchnet.errors import ImageError, NumericsError, ShapeError
 
 DPI, LARGEST = 100, 2000                        # a sheet of pictures that would be more pixels wide or high is scaled down
@@ -62,7 +61,7 @@ def contact_sheet(path, pictures, titles, columns=None):
 
     scale, shown = 1, sizes
     texts, places, size = _arrange(shown, titles, columns)
-    while max(size) > LARGEST and scale > .02:                                      # titles do not shrink, so not at one go
+    while max(size) > LARGEST and shown.max() > 160:                                # titles do not shrink: not at one go, nor below them
         scale *= min(.99, LARGEST / max(size))
         shown = np.maximum(1, np.rint(sizes * scale)).astype(int)
         texts, places, size = _arrange(shown, titles, columns)
@@ -156,13 +155,15 @@ def error_curve(path, curves, title="How far the slope is from the gradient"):
     curves  {label: [(h, error), ...]}.   An error of exactly zero has no place on the axis and is left out.
     Raises ShapeError without curves or points, NumericsError if nothing is positive.
     """
-    if not curves or not all(len(points) for points in curves.values()):
-        raise ShapeError(f"of the curves {list(curves)} some have no points; expected one curve or more, each with one (h, error) or more")
+    empty = [str(label) for label, points in curves.items() if not len(points)]
+    if empty or not curves:
+        raise ShapeError(f"there is no {'point in ' + ', '.join(empty) if empty else 'curve'}; expected one (h, error) or more in each")
     drawn = []
     for k, (label, points) in enumerate(curves.items()):
         h, error = np.array(sorted(points, reverse=True), dtype=float).T
         drawn.append((str(label), h, error, dict(color=SEVERAL[k % len(SEVERAL)], marker="o", markersize=4)))
-    fig, ax = _curves(760, 500, title, "error against h: where h is large the bend of J is in the way, where it is small, rounding", drawn, log_x=True)
+    reason = "error against h: where h is large the bend of J is in the way, where it is small, rounding"
+    fig, ax = _curves(760, 500, title, reason, drawn, log_x=True)
     ax.set_xlabel("h, smaller to the right")
     return _save(fig, path)
 
@@ -426,15 +427,11 @@ def _as_many(titles, things, name):
 
 
 def _save(fig, path):
-    """Write beside the target and move into place, so that nobody ever finds half a picture -> path"""
+    """The figure as a whole file -> path"""
     path = Path(path)
     kind = path.suffix[1:].lower() or "png"
     if kind not in fig.canvas.get_supported_filetypes():
         raise ImageError(f"{path} ends in .{kind}, which cannot be drawn; expected .{', .'.join(fig.canvas.get_supported_filetypes())}")
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        fig.savefig(draft, format=kind)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as file:
+        fig.savefig(file, format=kind)
     return path

@@ -113,7 +113,7 @@ class Walk:
         round_off = 2 * (self.noise + EPS * max(abs(J_p), abs(J_m))) / h
         if abs(odd) > round_off:            # strong curvature: three quarters of the h^2 error stand in `odd` (Richardson)
             D -= 4 / 3 * odd
-        return D, round_off + 2 * abs(odd), round_off, max(abs(odd), even)
+        return D, 2 * round_off + abs(odd) / 100, round_off, max(abs(odd), even)
 
     def slopes(self, lines):
         """Slopes and their uncertainties, nan where a corner is in the way.   k lines -> (k,), (k,)"""

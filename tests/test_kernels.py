@@ -1,0 +1,375 @@
+"""The kernels: numbers worked by hand, the fast versions against the loops, and what happens at the door.
+
+The loops are the definition. So they are held to hand-worked numbers, to two identities that any linear map and any length
+must obey, and to themselves run as plain Python; the fast versions are then held to the loops.
+"""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratchnet import kernels, style
+from scratchnet.activations import ReLU
+from scratchnet.kernels import gemm, jit, loops
+from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
+from scratchnet.network import Network
+
+TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
+
+COMPILED    = {kernel.__name__: kernel for module in (loops, gemm) for kernel in vars(module).values() if hasattr(kernel, "py_func")}
+needs_numba = pytest.mark.skipif(not COMPILED, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
+
+BOTH        = pytest.mark.parametrize("version", [loops, kernels], ids=["loops", "kernels"])
+BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def picture(*rows):
+    """Numbers as one sees them -> (1, n_H, n_W, 1)."""
+    return np.array(rows, np.float64)[None, :, :, None]
+
+
+def assert_close(fast, slow):
+    """Same shape and dtype, and the largest difference is small beside the largest output (inputs are near 1)."""
+    assert (fast.shape, fast.dtype) == (slow.shape, slow.dtype)
+    if slow.size:
+        assert np.abs(fast - slow).max() <= TOLERANCE[slow.dtype] * max(1, np.abs(slow).max())
+
+
+def arguments(dtype):
+    """What each function of `kernels` takes, {name: arguments}: odd shapes, stride 2, uneven pads."""
+    rng, pad = np.random.default_rng(1), (1, 0, 1, 1)                   # a pooling window must meet the picture
+    a_prev, a, dz = [rng.standard_normal((2, *shape)).astype(dtype) for shape in ((5, 6, 2), (2, 4, 2), (2, 4, 3))]
+    W, W_each     = [rng.standard_normal((3, 2, 2, *shape)).astype(dtype) for shape in ((3,), ())]
+    b, b_each     = [rng.standard_normal(n).astype(dtype) for n in (3, 2)]
+    _, winner     = loops.max_pool(a_prev, 3, 2, 2, pad)
+    length        = loops.l2_pool(a_prev, 3, 2, 2, pad)
+    return {
+        "conv2d": (a_prev, W, b, 2, pad), "conv2d_da_prev": (dz, W, 2, pad, 5, 6), "conv2d_dW": (a_prev, dz, 2, pad, 3, 2),
+        "conv2d_db": (dz,), "depthwise_conv2d": (a_prev, W_each, b_each, 2, pad),
+        "depthwise_conv2d_da_prev": (a, W_each, 2, pad, 5, 6), "depthwise_conv2d_dW": (a_prev, a, 2, pad, 3, 2),
+        "max_pool": (a_prev, 3, 2, 2, pad), "max_pool_da_prev": (a, winner, 3, 2, 2, pad, 5, 6),
+        "avg_pool": (a_prev, 3, 2, 2, pad), "avg_pool_da_prev": (a, 3, 2, 2, pad, 5, 6),
+        "l2_pool": (a_prev, 3, 2, 2, pad), "l2_pool_da_prev": (a, a_prev, length, 3, 2, 2, pad),
+    }
+
+
+NAMES = pytest.mark.parametrize("name", list(arguments(np.float64)))
+
+
+def as_tuple(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+# ---- numbers worked by hand ----------------------------------------------------------------------------------------------
+
+A = picture([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15])
+W = np.array([[1., 2], [3, 4]])[:, :, None, None]
+NO_PAD = (0, 0, 0, 0)
+
+
+@BOTH
+def test_convolution_with_stride_2(version):
+    z = version.conv2d(A, W, np.array([100.]), 2, NO_PAD)
+    assert np.array_equal(z, picture([134, 154], [214, 234]))          # 100 + 1*0 + 2*1 + 3*4 + 4*5 = 134, ...
+
+
+@BOTH
+def test_convolution_with_a_row_of_zeros_above_and_a_column_to_the_right(version):
+    W = np.array([[1., 10], [100, 1000]])[:, :, None, None]
+    z = version.conv2d(picture([1, 2], [3, 4]), W, np.zeros(1), 1, (1, 0, 0, 1))
+    assert np.array_equal(z, picture([2100, 200], [4321, 402]))        # the digits say which pixel met which weight
+
+
+@BOTH
+def test_convolution_sums_over_channels_and_has_one_filter_for_each_output(version):
+    a_prev, W = np.array([2., 3]).reshape(1, 1, 1, 2), np.array([[1., 10, 5], [100, 1000, 7]]).reshape(1, 1, 2, 3)
+    z = version.conv2d(a_prev, W, np.array([0., 0, 1]), 1, NO_PAD)
+    assert z.ravel().tolist() == [302, 3020, 32]
+
+
+@BOTH
+def test_gradients_of_a_convolution(version):
+    assert np.array_equal(version.conv2d_dW(A, np.ones((1, 2, 2, 1)), 2, NO_PAD, 2, 2)[:, :, 0, 0], [[20, 24], [36, 40]])
+    assert version.conv2d_db(picture([1, 2], [3, 4])).tolist() == [10]
+    W = np.array([1., 10]).reshape(1, 2, 1, 1)                          # over three pixels: the middle one is read twice
+    assert np.array_equal(version.conv2d_da_prev(picture([1, 2]), W, 1, NO_PAD, 1, 3), picture([1, 10 + 2, 20]))
+
+
+@BOTH
+def test_depthwise_keeps_channels_apart(version):
+    a_prev, W = np.array([[1., 2], [3, 4]]).reshape(1, 1, 2, 2), np.array([[10., 100], [1, 1]]).reshape(1, 2, 2)
+    z = version.depthwise_conv2d(a_prev, W, np.array([0., 1000]), 1, NO_PAD)
+    assert z.ravel().tolist() == [1 * 10 + 3 * 1, 1000 + 2 * 100 + 4 * 1]
+
+
+@BOTH
+def test_max_pool_gives_a_tie_to_the_first_in_reading_order(version):
+    a, winner = version.max_pool(picture([1, 3], [3, 2]), 2, 2, 2, NO_PAD)
+    assert (a.item(), winner.item()) == (3, 1)
+    da_prev = version.max_pool_da_prev(picture([7]), winner, 2, 2, 2, NO_PAD, 2, 2)
+    assert np.array_equal(da_prev, picture([0, 7], [0, 0]))
+
+
+@BOTH
+def test_padding_never_wins_a_max_pool(version):
+    a, winner = version.max_pool(picture([-5, -6]), 2, 2, 1, (1, 0, 1, 0))
+    assert np.array_equal(a, picture([-5, -5])) and winner.ravel().tolist() == [3, 2]
+
+
+@BOTH
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_a_max_pool(version, place):
+    a_prev = np.array([1., 9, 3, 4])
+    a_prev[place] = np.nan
+    a, winner = version.max_pool(a_prev.reshape(1, 2, 2, 1), 2, 2, 2, NO_PAD)
+    assert np.isnan(a.item()) and winner.item() == place
+
+
+@BOTH
+def test_avg_pool_counts_padding_as_zeros(version):
+    a = version.avg_pool(picture([4, 8]), 2, 2, 1, (1, 0, 1, 0))
+    assert np.array_equal(a, picture([1, 3]))
+    da_prev = version.avg_pool_da_prev(picture([4, 8]), 2, 2, 1, (1, 0, 1, 0), 1, 2)
+    assert np.array_equal(da_prev, picture([1 + 2, 2]))
+
+
+@BOTH
+def test_l2_pool_is_the_length_of_the_window(version):
+    a_prev = picture([3, 4, 0, 0], [0, 0, 0, 0])                        # a second window of zeros: the kink, gradient 0
+    a = version.l2_pool(a_prev, 2, 2, 2, NO_PAD)
+    assert np.array_equal(a, picture([5, 0]))
+    da_prev = version.l2_pool_da_prev(picture([10, 10]), a_prev, a, 2, 2, 2, NO_PAD)
+    assert np.allclose(da_prev, picture([6, 8, 0, 0], [0, 0, 0, 0]), rtol=1e-15)
+
+
+def test_matmul():
+    assert np.array_equal(kernels.matmul(np.array([[1., 2]]), np.array([[3.], [4]])), [[11]])
+
+
+# ---- identities and the fast versions, over odd shapes -------------------------------------------------------------------
+
+@st.composite
+def windows(draw, m=3):
+    """A random a_prev with a window that fits: (a_prev, (f_H, f_W), stride, pad), of either dtype."""
+    f, pad = draw(st.tuples(*2 * [st.integers(1, 5)])), draw(st.tuples(*4 * [st.integers(0, 3)]))
+    n_H = draw(st.integers(max(1, f[0] - pad[0] - pad[1]), 9))
+    n_W = draw(st.integers(max(1, f[1] - pad[2] - pad[3]), 9))
+    shape = draw(st.integers(0, m)), n_H, n_W, draw(st.integers(1, 4))
+    rng, dtype = np.random.default_rng(draw(st.integers(0, 999))), draw(st.sampled_from([np.float32, np.float64]))
+    return rng.standard_normal(shape).astype(dtype), f, draw(st.integers(1, 3)), pad
+
+
+def like(array, *shape):
+    """Random numbers of another shape, in the dtype of array."""
+    return np.random.default_rng(7).standard_normal(shape).astype(array.dtype)
+
+
+@given(windows(), st.integers(1, 4))
+def test_gemm_equals_the_loops(window, n_C):
+    a_prev, f, stride, pad = window
+    sides = a_prev.shape[1:3]
+    W, b = like(a_prev, *f, a_prev.shape[3], n_C), like(a_prev, n_C)
+    z = loops.conv2d(a_prev, W, b, stride, pad)
+    dz = like(a_prev, *z.shape)
+    assert_close(kernels.conv2d(a_prev, W, b, stride, pad), z)
+    assert_close(kernels.conv2d_da_prev(dz, W, stride, pad, *sides), loops.conv2d_da_prev(dz, W, stride, pad, *sides))
+    assert_close(kernels.conv2d_dW(a_prev, dz, stride, pad, *f), loops.conv2d_dW(a_prev, dz, stride, pad, *f))
+    assert_close(kernels.conv2d_db(dz), loops.conv2d_db(dz))
+
+
+@pytest.mark.parametrize("kind", ["conv2d", "depthwise_conv2d"])
+@given(window=windows())
+def test_gradients_of_a_convolution_are_its_adjoints(kind, window):
+    """Without bias z is linear in a_prev and in W, so  <z, dz> = <a_prev, da_prev> = <W, dW>."""
+    a_prev, f, stride, pad = window
+    a_prev, n_C = a_prev.astype(np.float64), a_prev.shape[3]
+    W = like(a_prev, *f, n_C, 3) if kind == "conv2d" else like(a_prev, *f, n_C)
+    z = getattr(kernels, kind)(a_prev, W, np.zeros(W.shape[-1]), stride, pad)
+    dz = like(a_prev, *z.shape)
+    da_prev = getattr(kernels, f"{kind}_da_prev")(dz, W, stride, pad, *a_prev.shape[1:3])
+    dW      = getattr(kernels, f"{kind}_dW")(a_prev, dz, stride, pad, *f)
+    assert np.sum(a_prev * da_prev) == pytest.approx(np.sum(z * dz), rel=1e-9, abs=1e-9)
+    assert np.sum(W * dW) == pytest.approx(np.sum(z * dz), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("pool", [MaxPool2D, AvgPool2D, L2Pool2D])
+@given(window=windows())
+def test_gradients_of_poolings_obey_eulers_rule(pool, window):
+    """Every pooling of twice the picture is twice the pooling, so  <a, da> = <a_prev, da_prev>."""
+    a_prev, f, stride, pad = window
+    layer = pool(f, stride, min(pad[0], min(f) - 1))
+    a_prev = np.pad(a_prev.astype(np.float64), ((0, 0), (5, 0), (5, 0), (0, 0)), mode="wrap")
+    a, cache = layer.forward(a_prev)
+    da = like(a_prev, *a.shape)
+    assert np.sum(a_prev * layer.backward(da, cache)[0]) == pytest.approx(np.sum(a * da), rel=1e-9, abs=1e-9)
+
+
+@given(windows())
+def test_depthwise_is_a_convolution_whose_filter_is_zero_between_channels(window):
+    a_prev, f, stride, pad = window
+    n_C = a_prev.shape[3]
+    W, b = like(a_prev, *f, n_C), like(a_prev, n_C)
+    full = W[..., None] * np.eye(n_C, dtype=W.dtype)                   # (f_H, f_W, n_C, n_C)
+    assert_close(kernels.depthwise_conv2d(a_prev, W, b, stride, pad), loops.conv2d(a_prev, full, b, stride, pad))
+
+
+@given(positions=st.integers(0, 2000), row_bytes=st.integers(1, 5000), budget=st.integers(1, 10 ** 6))
+def test_strips_cover_every_position_once_and_fit_the_budget(positions, row_bytes, budget):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gemm, "BUDGET", budget)
+        strips = gemm.strips(positions, row_bytes)
+    assert [p for first, last in strips for p in range(first, last)] == list(range(positions))
+    assert all((last - first) * row_bytes <= budget or last - first <= gemm.FEWEST_ROWS for first, last in strips)
+
+
+@BOTH_DTYPES
+def test_a_small_budget_gives_the_same_numbers_and_is_kept(monkeypatch, dtype):
+    rng, budget, patches = np.random.default_rng(0), 20_000, []
+    a_prev, W, b = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 13, 17, 3), (3, 3, 3, 4), (4,))]
+    dz = rng.standard_normal((2, 13, 17, 4)).astype(dtype)
+
+    def run():
+        pad = (1, 1, 1, 1)
+        return (kernels.conv2d(a_prev, W, b, 1, pad), kernels.conv2d_da_prev(dz, W, 1, pad, 13, 17),
+                kernels.conv2d_dW(a_prev, dz, 1, pad, 3, 3))
+
+    whole, im2col, col2im_add = run(), gemm.im2col, gemm.col2im_add
+    monkeypatch.setattr(gemm, "BUDGET", budget)
+    monkeypatch.setattr(gemm, "im2col", lambda *args: patches.append(im2col(*args)) or patches[-1])
+    monkeypatch.setattr(gemm, "col2im_add", lambda dpatches, *args: patches.append(dpatches) or col2im_add(dpatches, *args))
+    for strips, one in zip(run(), whole):
+        assert_close(strips, one)
+    assert max(p.nbytes for p in patches) <= budget
+    assert len(patches) >= 3 * 3                                        # three products, each in several strips
+
+
+# ---- the definition is the most exact of all versions --------------------------------------------------------------------
+
+def test_bias_gradient_of_large_maps_agrees_with_the_loops():
+    dz = np.random.default_rng(0).random((4, 300, 400, 2)).astype(np.float32)
+    assert_close(kernels.conv2d_db(dz), loops.conv2d_db(dz))
+
+
+def test_float32_avg_pool_over_a_large_window_sums_in_float64():
+    a = kernels.avg_pool(np.full((1, 256, 256, 1), 0.1, np.float32), 256, 256, 256, NO_PAD)
+    assert a.item() == pytest.approx(0.1, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e20])
+def test_float32_l2_pool_of_very_small_and_very_large_numbers(size):
+    a = kernels.l2_pool(np.full((1, 2, 2, 1), size, np.float32), 2, 2, 2, NO_PAD)
+    assert a.item() == pytest.approx(2 * size, rel=1e-5, abs=0)         # the square of either does not fit into float32
+
+
+# ---- at the door ---------------------------------------------------------------------------------------------------------
+
+def compiled():
+    """How many signatures of each kernel exist: numba compiles one for every new kind of argument."""
+    return {name: len(kernel.signatures) for name, kernel in COMPILED.items()}
+
+
+@NAMES
+@needs_numba
+def test_loops_run_as_plain_python_and_agree(name):
+    args = arguments(np.float64)[name]
+    for plain, fast in zip(as_tuple(getattr(loops, name).py_func(*args)), as_tuple(getattr(loops, name)(*args))):
+        assert plain.dtype == fast.dtype and np.allclose(plain, fast, rtol=1e-13, atol=1e-13)
+
+
+@NAMES
+@BOTH_DTYPES
+def test_kernels_agree_with_the_loops_keep_dtype_and_leave_their_inputs_alone(name, dtype):
+    args, before = arguments(dtype)[name], arguments(dtype)[name]
+    for fast, slow in zip(as_tuple(getattr(kernels, name)(*args)), as_tuple(getattr(loops, name)(*args))):
+        assert_close(fast, slow) if slow.dtype.kind == "f" else np.testing.assert_array_equal(fast, slow)
+        assert slow.dtype in (dtype, np.uint16)
+    assert all(np.array_equal(arg, old) for arg, old in zip(args, before))
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+KINDS = {"read-only": read_only, "strided": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
+         "backwards": lambda array: array[::-1].copy()[::-1], "Fortran": np.asfortranarray}
+
+
+@needs_numba
+def test_a_style_step_needs_two_signatures_of_a_kernel_and_no_third():
+    net = Network({"conv1": Conv2D(3, 4), "relu1": ReLU(), "pool1": MaxPool2D(), "conv2": Conv2D(4, 4, f=1), "relu2": ReLU(),
+                   "pool2": AvgPool2D(), "conv3": Conv2D(4, 4, f=2, stride=2, pad=0), "relu3": ReLU()})
+    C = np.random.default_rng(0).random((1, 16, 24, 3))
+
+    def step(C, S):
+        list(style.transfer(net, C, S, steps=1, content_layer="relu2", lam={"relu1": 1, "relu3": 1}))
+
+    for dtype in (np.float32, np.float64):
+        step(C.astype(dtype), C[:, ::-1].astype(dtype))
+    before = compiled()
+    for dtype in (np.float32, np.float64):
+        step(read_only(C.astype(dtype)), C.astype(dtype)[:, ::-1, ::2])
+    assert compiled() == before
+    for name in ("im2col", "col2im_add", "max_pool", "max_pool_da_prev", "avg_pool", "avg_pool_da_prev"):
+        assert before[name] == 2, f"{name} was compiled for {COMPILED[name].signatures}"
+
+
+@NAMES
+@BOTH_DTYPES
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_kind_of_array_gives_the_same_numbers_and_compiles_nothing_new(kind, name, dtype):
+    args = arguments(dtype)[name]
+    plain, before = getattr(kernels, name)(*args), compiled()
+    odd = [KINDS[kind](arg) if isinstance(arg, np.ndarray) else arg for arg in args]
+    for a, b in zip(as_tuple(getattr(kernels, name)(*odd)), as_tuple(plain)):
+        assert np.array_equal(a, b) or np.allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert compiled() == before
+
+
+# ---- where nothing can be written ----------------------------------------------------------------------------------------
+
+NOTHING_IS_WRITABLE = """
+import numba
+njit = numba.njit
+def refuse(*args, cache=False, **options):
+    if cache:
+        raise RuntimeError("cannot cache function: no locator available")
+    return njit(*args, **options)
+numba.njit = refuse
+"""
+
+
+def test_without_a_writable_folder_kernels_work_with_one_warning(monkeypatch):
+    njit = numba.njit
+
+    def refuse(*args, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function 'twice': no locator available for file '...'")
+        return njit(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", refuse)
+    monkeypatch.delenv("SCRATCHNET_NO_CACHE", raising=False)
+    with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR") as warned:
+        twice = jit.kernel(lambda x: 2 * x)
+    assert twice(21) == 42 and len(warned) == 1
+
+
+def test_importing_all_kernels_without_a_writable_folder_warns_once():
+    run = subprocess.run([sys.executable, "-c", NOTHING_IS_WRITABLE + "import scratchnet.kernels"], capture_output=True, text=True,
+                         env={key: value for key, value in os.environ.items() if key != "SCRATCHNET_NO_CACHE"})
+    assert run.returncode == 0 and run.stderr.count("UserWarning") == 1
+
+
+def test_the_cache_can_be_switched_off(monkeypatch):
+    asked = []
+    monkeypatch.setattr(numba, "njit", lambda **options: asked.append(options) or (lambda function: function))
+    monkeypatch.setenv("SCRATCHNET_NO_CACHE", "1")
+    jit.kernel(len)
+    assert "cache" not in asked[0]
