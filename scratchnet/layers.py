@@ -153,9 +153,9 @@ class _Pool2D:
 
 
 class MaxPool2D(_Pool2D):
-    """The largest number of each window; the gradient goes to the first such in reading order.   (m, n_H_prev, n_W_prev, n_C) -> (m, n_H, n_W, n_C)
+    """The largest number of each window; its gradient goes to the first such in reading order. Padding never wins.
 
-    Padding never wins.
+    (m, n_H_prev, n_W_prev, n_C) -> (m, n_H, n_W, n_C)
     """
 
     def forward(self, a_prev, training=False, rng=None, params=True):

@@ -117,10 +117,10 @@ def _arrange(sizes, titles, columns, gap=16, line=17):
 # ---------------------------------------------------------------------------------------------------------------- curves
 
 @rc_context(STYLE)
-def cost_curves(path, history, alpha, beta, lam):
-    """J, alpha J_content and every beta lambda[l] J_style[l] over the steps, on one logarithmic axis.
+def cost_curves(path, history, alpha, beta, lam, tv=0.0):
+    """J, alpha J_content, every beta lambda[l] J_style[l] and tv J_tv over the steps, on one logarithmic axis.
 
-    history  steps, objects or dicts, with i, J, J_content and per_layer, {l: J_style[l] before its weight}
+    history  steps, objects or dicts, with i, J, J_content and per_layer, {l: J_style[l] before its weight}; J_tv if tv > 0
     lam      {l: lambda[l]}, from shallow to deep
     The percentages are shares of J at the last step.  A cost of zero has no place on the axis and is left out, as are NaN and
     infinity.   Raises ShapeError without steps or for a layer the history does not have, NumericsError if nothing is positive.
@@ -138,10 +138,13 @@ def cost_curves(path, history, alpha, beta, lam):
     costs = [("α J_content", alpha * np.array(J_content, float), VERMILION)]
     for l, tint in zip(lam, tints):
         costs.append((f"β λ J_style[{l}]", beta * lam[l] * np.array([J_style[l] for J_style in per_layer], float), tint))
+    if tv:
+        costs.append(("tv J_tv", tv * np.array([_get(step, "J_tv") for step in history], float), GREY))
     curves = [(f"{name}  {_share(cost[-1], J[-1])}", i, cost, dict(color=tint)) for name, cost, tint in costs]
     curves.append((f"J = {_short(J[-1])}", i, np.array(J, float), dict(color=INK, linewidth=3.4)))
 
-    formula = f"J = α J_content + β Σ λ[l] J_style[l]     α = {alpha:g}   β = {beta:g}"
+    formula = (f"J = α J_content + β Σ λ[l] J_style[l]{' + tv J_tv' if tv else ''}     α = {alpha:g}   β = {beta:g}"
+               f"{f'   tv = {tv:g}' if tv else ''}")
     fig, ax = _curves(900, 560, "The cost J(G) and its parts", formula, curves)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     ax.set_xlabel("step")

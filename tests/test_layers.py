@@ -286,6 +286,13 @@ def test_batch_norm_by_hand():
     assert z.tolist() == [[0], [10]] and layer.new_state(cache) is None
 
 
+def test_batch_norm_follows_its_input_and_computes_in_its_precision():
+    layer = BatchNorm(1)
+    layer.state = {"mean": np.float32([0.1]), "var": np.float32([0.1])}
+    z, _ = layer.forward(np.array([[1.], [2.]]))
+    assert np.allclose(np.diff(z, axis=0), 1 / np.sqrt(float(np.float32(0.1)) + 1e-5), rtol=1e-12)
+
+
 def test_l2_normalise_by_hand():
     f, cache = L2Normalise().forward(np.array([[3., 4]]))
     assert np.allclose(f, [[0.6, 0.8]], rtol=1e-15)

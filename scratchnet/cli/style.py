@@ -20,10 +20,12 @@ from scratchnet import __version__, images, style
 from scratchnet.atomic import replacing
 from scratchnet.datasets import swirling_sky
 from scratchnet.errors import NumericsError, ShapeError
-from scratchnet.models import MODELS
+from scratchnet.models import MODELS, random_filters
 from scratchnet.optimizers import Adam
 from scratchnet.style_costs import CONTENT
 
+TRAINED = dict(content_layer=style.CONTENT_LAYER, alpha=0.3, tv=0.0)
+UNTRAINED = dict(content_layer="relu3_1", alpha=0.05, tv=0.7)        # found by looking: strokes, and a face still to be seen
 STAGES = 8                                            # pictures on the contact sheet, early steps closer together
 
 
@@ -33,18 +35,18 @@ def add_arguments(parser):
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
     add("--style", metavar="FILE", help="the painting, S (default: a swirling sky, drawn here)")
     add("--weights", metavar="FILE", help="parameters of a trained network, .npz (default: random filters)")
-    add("--network", choices=sorted(MODELS), default="vgg19", help="which network the file is for (default: vgg19)")
-    add("--pool", choices=("max", "avg"), default="max", help="how blocks end (default: max, as the network was trained)")
+    add("--network", choices=sorted(MODELS), help="which network the file is for (default: vgg19)")
+    add("--pool", choices=("max", "avg"), default="max", help="how blocks of a VGG end (default: max, as it was trained)")
     add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
     add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
-    add("--steps", type=_whole(0), default=200, help="updates of the picture (default: 200)")
+    add("--steps", type=_whole(0), default=100, help="updates of the picture (default: 100)")
     add("--start", choices=style.STARTS, default="content", help="what G begins as (default: content)")
     add("--mix", type=_number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
     add("--seed", type=int, default=0, help="of the noise and of random filters (default: 0)")
-    add("--alpha", type=_number(0), default=0.3, help="weight of the content cost (default: 0.3)")
+    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.3; 0.05 with random filters)")
     add("--beta", type=_number(0), default=1.0, help="weight of the style cost (default: 1)")
-    add("--tv", type=_number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
-    add("--content-layer", default=style.CONTENT_LAYER, metavar="NAME", help=f"l of the content cost (default: {style.CONTENT_LAYER})")
+    add("--tv", type=_number(0), help="weight of the total variation per pixel (default: 0; 0.7 with random filters)")
+    add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu3_1 with random filters)")
     add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...", default=style.LAM,
         help="layers of the style cost and their lambda (default: relu1_1 to relu5_1, 0.2 each)")
     add("--normalise", choices=sorted(CONTENT), default="relative", help="constants of the costs, see style_costs.py (default: relative)")
@@ -93,13 +95,21 @@ def _pictures(arguments):
 
 
 def _network(arguments):
-    """The frozen network, and a line that says where its parameters come from."""
-    model = MODELS[arguments.network]
+    """The frozen network, and a line that says where its parameters come from. Fills in the defaults that hang on it."""
+    name = arguments.network or "vgg19"
     if arguments.weights:
-        return model(arguments.weights, arguments.pool).freeze(), f"{arguments.network} of {arguments.weights}"
-    print("No --weights: filters are drawn at random. They paint textures and colours, but know no shapes; "
-          "the README says where trained ones are.")
-    return model(None, arguments.pool, arguments.seed).freeze(), f"{arguments.network} with random filters"
+        net, source, defaults = MODELS[name](arguments.weights, arguments.pool), f"{name} of {arguments.weights}", TRAINED
+    else:
+        print("No --weights: filters are drawn at random. They paint textures and colours, but know no shapes; "
+              "the README says where trained ones are.")
+        if arguments.network:
+            net, source, defaults = MODELS[name](None, arguments.pool, arguments.seed), f"{name} with random filters", TRAINED
+        else:
+            net, source, defaults = random_filters(arguments.seed), "random filters at five scales", UNTRAINED
+    for key, value in defaults.items():
+        if getattr(arguments, key) is None:
+            setattr(arguments, key, value)
+    return net.freeze(), source
 
 
 def _folder(arguments):
@@ -187,7 +197,8 @@ def _fill(folder, record, arguments, source, pictures):
     plots.contact_sheet(folder / "contact_sheet.png", [C, S] + [step.G for step in stages],
                         ["content, C", "style, S"] + [f"step {step.i}" for step in stages])
     if len(record.history) > 1:
-        plots.cost_curves(folder / "curves.png", record.history, arguments.alpha, arguments.beta, arguments.style_layers)
+        plots.cost_curves(folder / "curves.png", record.history, arguments.alpha, arguments.beta,
+                          arguments.style_layers, arguments.tv)
     with replacing(folder / "run.json") as file:
         file.write(json.dumps(card, indent=1).encode())
 
