@@ -1,6 +1,7 @@
 """python -m lessons [NUMBER ...]: runs lessons from first cell to last, each in a fresh namespace of its own."""
 
 import argparse
+import contextlib
 import runpy
 import sys
 import time
@@ -18,7 +19,7 @@ def main(words=None):
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="which lessons (default: all)")
     parser.add_argument("--quick", action="store_true", help="smaller pictures, fewer steps: a look, not a result")
     parser.add_argument("--ask", action="store_true", help="wait for Enter after each prediction, so that you make one")
-    parser.add_argument("--out", type=Path, default=Path("out/lessons"), metavar="DIR", help="folder for the pictures (default: out/lessons)")
+    parser.add_argument("--out", type=Path, default=Path("out/lessons"), metavar="DIR", help="where pictures go (default: out/lessons)")
     parser.add_argument("--list", action="store_true", help="only say what there is")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")      # a terminal without Chinese shows ?, and the lesson goes on
@@ -49,9 +50,10 @@ def run(number, quick=False, out=Path("out/lessons"), predict=print):
 
 
 def ask(question):
-    """A prediction made is worth more than one read: waits until there is one."""
+    """A question that waits for an answer."""
     print(question)
-    input("  your guess, then Enter: ")
+    with contextlib.suppress(EOFError):               # nobody there: go on
+        input("   Your guess, then Enter: ")
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ x = np.array([[0, 0, 3, 3, 4],              # dark on the left, light on the rig
 W = np.array([[-1, 1], [-1, 1]], float)     # right minus left: it answers to a vertical edge
 predict("\n2. Convolution\n   Predict: a 5 x 5 picture, a 2 x 2 filter, stride 1, no padding. How large is z?")
 n = (5 + 2 * 0 - 2) // 1 + 1
-print(f"   n_H = floor((n_H_prev + 2p - f) / s) + 1 = {n}: z is {n} x {n}. (Without the + 1: 3, the usual slip.)")
+print(f"   n_H = floor((n_H_prev + 2p - f) / s) + 1 = {n}: z is {n} x {n}. Without the + 1: 3.")
 z = np.array([[np.sum(x[i:i + 2, j:j + 2] * W) for j in range(n)] for i in range(n)])
-print("   z[1, 1] = (-1) 0 + 1 4 + (-1) 0 + 1 4 = 8: number times number, then the sum.")
+print("   z[1, 1] = (-1)*0 + 1*4 + (-1)*0 + 1*4 = 8: number times number, then the sum.")
 print(f"   The matrix product, x[1:3, 1:3] @ W, sums to {np.sum(x[1:3, 1:3] @ W):g} here. Use *, not @.")
 print(f"   To learn: {W.size} weights and 1 bias. Units: {z.size}, and all of them share those 5 numbers.")
 assert z.shape == (4, 4) and z[1, 1] == 8
@@ -45,7 +45,7 @@ winners = [(1, 1), (0, 3), (2, 1), (3, 3)]                    # where each 2 x 2
 pooled, w, b, y = np.array([z[i, j] for i, j in winners]), np.array([1, 2, -2, 1.]), 1, 3
 y_hat = pooled @ w + b
 print(f"\n3. Pooling, dense, cost\n   The largest number of each 2 x 2 window of z: {pooled.astype(int)}. Remember where it was.")
-print(f"   y_hat = 8 1 + 1 2 + 6 (-2) + 2 1 + 1 = {y_hat:g}; it should be y = {y}.")
+print(f"   y_hat = 8*1 + 1*2 + 6*(-2) + 2*1 + 1 = {y_hat:g}; it should be y = {y}.")
 print(f"   J = 1/2 (y_hat - y)^2 = {(y_hat - y) ** 2 / 2:g}")
 assert np.array_equal(pooled.reshape(2, 2), z.reshape(2, 2, 2, 2).max(axis=(1, 3))) and y_hat == 1
 
@@ -59,7 +59,8 @@ for (i, j), d in zip(winners, d_pooled):
     dx[i:i + 2, j:j + 2] += d * W                             # the filter, stamped into the picture
 print(f"   dense    dJ/dy_hat = y_hat - y = {dy:g}; times w: {d_pooled.astype(int)}")
 print("   pooling  each of these goes to the winner of its window; the other three get 0")
-print("   filter   what it saw, times what came back: dW[0, 0] = 0 (-2) + 3 (-4) + 0 4 + 3 (-2) = -18")
+print("   filter   what it saw, times what came back:")
+print("            dW[0, 0] = 0*(-2) + 3*(-4) + 0*4 + 3*(-2) = -18")
 print("   picture  each winner stamps the filter into it, times its number; overlaps add up")
 print(f"   So {np.count_nonzero(dx)} of 25: four stamps of four pixels, and two pixels got two stamps.")
 assert dW[0, 0] == -18 and np.count_nonzero(dx) == 14
@@ -102,12 +103,12 @@ forgetful = cost(start, network(ForgetfulPool()))[1]
 assert J == 2 and np.array_equal(ours["x"][0, :, :, 0], dx) and np.array_equal(ours["conv.W"][:, :, 0, 0], dW)
 print(f"\n5. A mistake, on purpose\n   The package's layers find dW[0, 0] = {ours['conv.W'].flat[0]:g}, like our pencil.")
 print(f"   A pooling that forgets who won finds {forgetful['conv.W'].flat[0]:g}, and nothing complains.")
-print("   The check: move one number by a hair, see how far J moves, compare with the backward pass.")
+print("   The check: move a number by a hair, see how far J moves, compare with backward.")
 predict("   Predict: which of the five rows will be wrong?\n")
 report = check(lambda p: cost(p, network(ForgetfulPool())), start)
 print(report)
-print("\n   Gradients flow backwards. Behind the pooling all is well, before it all is wrong: there it is.")
-print("   (The hint is a guess from the numbers alone. A window has 4 places, each got it all: 4 times.)\n")
+print("\n   Gradients flow backwards: behind the pooling all is well, before it nothing is.")
+print("   (The hint guesses from numbers alone. A window has 4 places, and each got it all.)\n")
 assert [row.name for row in report.rows if row.passed] == ["dense.W", "dense.b"]
 report = check(lambda p: cost(p, network(MaxPool2D())), start)
 print(report)
@@ -124,7 +125,7 @@ curves = {d.__name__: error_curve(lambda p: cost(p, smooth), bent, dtype=d) for 
 best = {name: min(curve, key=lambda point: point[1]) for name, curve in curves.items()}
 for name, (h, error) in best.items():
     print(f"   {name}: h = {h:.0e}, with an error of {error:.0e}")
-print("   Larger, and the bend of J is in the way; smaller, and rounding is. So: to check, float64.")
+print("   Larger: the bend of J is in the way. Smaller: rounding is. So, to check, float64.")
 plots.error_curve(out / "l00_error_curve.png", curves)
 assert best["float64"][0] == 1e-5 and best["float64"][1] < 1e-9 < 1e-6 < best["float32"][1]
 
@@ -132,14 +133,16 @@ assert best["float64"][0] == 1e-5 and best["float64"][1] < 1e-9 < 1e-6 < best["f
 predict("\n7. What no check sees\n   Predict: a slip builds in AvgPool2D where MaxPool2D was meant. Will the check notice?")
 report = check(lambda p: cost(p, network(AvgPool2D())), start)
 print(f"   No. It is {report.worst.word}, though J is {report.J:.2f} and not 2: backward fits forward, as it should.")
-print("   Whether forward is the formula you meant, only numbers by hand can tell. Keep the pencil.")
+print("   Whether forward is the formula you meant, only the pencil can tell. Keep it.")
 assert report.passed and report.J > 5
 
 # %% 8. One for you
 predict("\n8. One for you\n   Make x[0, 4] = 3. Now z[0, 3] = z[1, 3] = 0: two winners in one window, a corner in J.\n"
         "   At how many of the 25 pixels has J no slope any more? Which pixels move the two apart?")
-start["x"][0, 0, 4, 0] = 3
-row = check(lambda p: cost(p, network(MaxPool2D())), start)["x"]
-print(f"   The check leaves out {row.kinks}. Six pixels touch the two winners, but x[1, 3] and x[1, 4] belong to both")
-print(f"   and move them together: no corner there.\n\n   Pictures: {out}/l00_there_and_back.png, {out}/l00_error_curve.png")
+tied = {**start, "x": start["x"].copy()}
+tied["x"][0, 0, 4, 0] = 3
+row = check(lambda p: cost(p, network(MaxPool2D())), tied)["x"]
+print(f"   The check leaves out {row.kinks}. Six pixels touch the winners; x[1, 3] and x[1, 4] touch both\n"
+      "   and move them together, so there is no corner there.\n")
+print(f"   Pictures: {out}/l00_there_and_back.png, {out}/l00_error_curve.png")
 assert row.kinks == 4 and np.isnan(row.errors[0, 0, 3, 0]) and not np.isnan(row.errors[0, 1, 3:5, 0]).any()

@@ -49,6 +49,7 @@ class Conv2D:
     rng: object = field(default=None, repr=False)
 
     state = {}
+    kept = None                                       # a frozen layer's transformed filters; a layer in training keeps none
 
     def __post_init__(self):
         self.window = check_window("Conv2D", self.f, self.stride, self.pad)
@@ -60,14 +61,22 @@ class Conv2D:
         a_prev = expect_batch(a_prev, n_C=self.n_C_prev)
         _, pads = window_output(a_prev.shape, self.window, self.stride, self.pad)
         W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
-        z = kernels.conv2d(a_prev, W, b, self.stride, pads)
+        z = kernels.conv2d(a_prev, W, b, self.stride, pads, self.kept)
         return z, (a_prev if params else None, a_prev.shape)
+
+    def forward_relu(self, a_prev, params=True):
+        """forward of this layer and of a ReLU behind it at once, where nobody asks for z: a, and the caches of both."""
+        a_prev = expect_batch(a_prev, n_C=self.n_C_prev)
+        _, pads = window_output(a_prev.shape, self.window, self.stride, self.pad)
+        W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
+        a, mask = kernels.conv2d_relu(a_prev, W, b, self.stride, pads, self.kept)
+        return a, (a_prev if params else None, a_prev.shape), mask
 
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
         _, pads = window_output(cache[1], self.window, self.stride, self.pad)
         W, = in_dtype_of(dz, self.params["W"])
-        da_prev = kernels.conv2d_da_prev(dz, W, self.stride, pads, n_H_prev, n_W_prev)
+        da_prev = kernels.conv2d_da_prev(dz, W, self.stride, pads, n_H_prev, n_W_prev, self.kept)
         if a_prev is None:
             return da_prev, {}
         return da_prev, {"W": kernels.conv2d_dW(a_prev, dz, self.stride, pads, *self.window), "b": kernels.conv2d_db(dz)}

@@ -64,13 +64,24 @@ class Network:
                 if self._known(name) not in run:
                     raise ShapeError(f"keep asks for {name!r}, which comes after until={until!r}.")
         a, caches, params = {}, {}, params and not self.frozen
-        x = np.asarray(x)
-        for name in run:
+        x, done = np.asarray(x), None
+        for name, following in zip(run, [*run[1:], None]):
             layer = self.layers[name]
-            x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
+            if name == done:                           # a ReLU that ran with the convolution before it
+                pass
+            elif self._relu_at_once(name, following, keep):
+                x, caches[name], caches[following] = layer.forward_relu(x, params)
+                done = following
+            else:
+                x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
             if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
                 a[name] = x
         return a, caches
+
+    def _relu_at_once(self, name, following, keep):
+        """A convolution whose z only the ReLU behind it will read."""
+        return (hasattr(self.layers[name], "forward_relu") and following is not None
+                and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
 
     def backward(self, da, caches):
         """Gradients poured in at the layers of `da`, carried back to the input.
@@ -119,6 +130,8 @@ class Network:
             own = {key: params[f"{name}.{key}"] for key in layer.params}
             own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
             layers[name] = with_arrays(layer, own, own_state)
+            if hasattr(layer, "kept"):
+                layers[name].kept = {} if frozen else None
         return Network(layers, frozen)
 
     def astype(self, dtype):

@@ -94,6 +94,19 @@ def test_convolution_sums_over_channels_and_has_one_filter_for_each_output(versi
 
 
 @BOTH
+def test_a_1x1_filter_with_stride_2_skips_every_other_pixel(version):
+    W = np.full((1, 1, 1, 1), 10.)
+    assert np.array_equal(version.conv2d(A, W, np.zeros(1), 2, NO_PAD), picture([0, 20], [80, 100]))
+    assert version.conv2d_dW(A, np.ones((1, 2, 2, 1)), 2, NO_PAD, 1, 1).item() == 0 + 2 + 8 + 10
+
+
+@BOTH
+def test_a_1x1_filter_with_padding_sees_zeros(version):
+    z = version.conv2d(picture([3]), np.full((1, 1, 1, 1), 10.), np.ones(1), 1, (0, 1, 1, 0))
+    assert np.array_equal(z, picture([1, 31], [1, 1]))
+
+
+@BOTH
 def test_gradients_of_a_convolution(version):
     assert np.array_equal(version.conv2d_dW(A, np.ones((1, 2, 2, 1)), 2, NO_PAD, 2, 2)[:, :, 0, 0], [[20, 24], [36, 40]])
     assert version.conv2d_db(picture([1, 2], [3, 4])).tolist() == [10]
@@ -170,17 +183,18 @@ def like(array, *shape):
     return np.random.default_rng(7).standard_normal(shape).astype(array.dtype)
 
 
-@given(windows(), st.integers(1, 4))
-def test_gemm_equals_the_loops(window, n_C):
+@pytest.mark.parametrize("fast", [gemm, kernels], ids=["gemm", "kernels"])
+@given(window=windows(), n_C=st.integers(1, 4))
+def test_fast_convolutions_equal_the_loops(fast, window, n_C):
     a_prev, f, stride, pad = window
     sides = a_prev.shape[1:3]
     W, b = like(a_prev, *f, a_prev.shape[3], n_C), like(a_prev, n_C)
     z = loops.conv2d(a_prev, W, b, stride, pad)
     dz = like(a_prev, *z.shape)
-    assert_close(kernels.conv2d(a_prev, W, b, stride, pad), z)
-    assert_close(kernels.conv2d_da_prev(dz, W, stride, pad, *sides), loops.conv2d_da_prev(dz, W, stride, pad, *sides))
-    assert_close(kernels.conv2d_dW(a_prev, dz, stride, pad, *f), loops.conv2d_dW(a_prev, dz, stride, pad, *f))
-    assert_close(kernels.conv2d_db(dz), loops.conv2d_db(dz))
+    assert_close(fast.conv2d(a_prev, W, b, stride, pad), z)
+    assert_close(fast.conv2d_da_prev(dz, W, stride, pad, *sides), loops.conv2d_da_prev(dz, W, stride, pad, *sides))
+    assert_close(fast.conv2d_dW(a_prev, dz, stride, pad, *f), loops.conv2d_dW(a_prev, dz, stride, pad, *f))
+    assert_close(fast.conv2d_db(dz), loops.conv2d_db(dz))
 
 
 @pytest.mark.parametrize("kind", ["conv2d", "depthwise_conv2d"])
@@ -236,8 +250,7 @@ def test_a_small_budget_gives_the_same_numbers_and_is_kept(monkeypatch, dtype):
 
     def run():
         pad = (1, 1, 1, 1)
-        return (kernels.conv2d(a_prev, W, b, 1, pad), kernels.conv2d_da_prev(dz, W, 1, pad, 13, 17),
-                kernels.conv2d_dW(a_prev, dz, 1, pad, 3, 3))
+        return gemm.conv2d(a_prev, W, b, 1, pad), gemm.conv2d_da_prev(dz, W, 1, pad, 13, 17), gemm.conv2d_dW(a_prev, dz, 1, pad, 3, 3)
 
     whole, im2col, col2im_add = run(), gemm.im2col, gemm.col2im_add
     monkeypatch.setattr(gemm, "BUDGET", budget)

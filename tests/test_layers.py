@@ -36,6 +36,7 @@ NESTED = [
 ids  = lambda case: "x".join(map(str, case)) if isinstance(case, tuple) else type(case).__name__
 EACH = pytest.mark.parametrize("layer, shape", PLAIN + NESTED, ids=ids)
 BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+IN_USE_AND_IN_TRAINING = pytest.mark.parametrize("training", [False, True], ids=["in use", "in training"])
 
 
 def numbers(shape, dtype=np.float64, seed=0):
@@ -98,11 +99,12 @@ def test_gradients_in_training_of_a_batch_norm_inside(layer, shape):
 
 @EACH
 @BOTH_DTYPES
-def test_dtype_is_kept_and_nothing_given_is_changed(layer, shape, dtype):
+@IN_USE_AND_IN_TRAINING
+def test_dtype_is_kept_and_nothing_given_is_changed(layer, shape, dtype, training):
     layer, a_prev = in_use(layer), numbers(shape, dtype)
     a_prev.flags.writeable = False
     before = {key: array.copy() for key, array in {**layer.params, **layer.state}.items()}
-    z, cache = layer.forward(a_prev)
+    z, cache = layer.forward(a_prev, training, np.random.default_rng(0))
     dz = numbers(z.shape, dtype, seed=1)
     dz.flags.writeable = False
     da_prev, grads = layer.backward(dz, cache)
@@ -114,7 +116,7 @@ def test_dtype_is_kept_and_nothing_given_is_changed(layer, shape, dtype):
 
 
 @EACH
-@pytest.mark.parametrize("training", [False, True], ids=["in use", "in training"])
+@IN_USE_AND_IN_TRAINING
 def test_without_params_the_way_to_the_pixels_is_the_same_and_no_more(layer, shape, training):
     layer, a_prev = in_use(layer), numbers(shape)
     (z, full), (z_too, lean) = [layer.forward(a_prev, training, np.random.default_rng(0), params=params) for params in (True, False)]

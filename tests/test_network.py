@@ -101,7 +101,7 @@ def test_gradients_of_the_whole_chain_to_the_pixels(net, at):
 def test_gradients_behind_the_deepest_layer_are_not_there():
     net = small()
     a, caches = net.forward(pictures())
-    _, grads = net.backward({"relu1": a["relu1"]}, caches)
+    _, grads = net.backward({"relu1": a["relu1"], "pool1": a["pool1"]}, caches)
     assert set(grads) == {"conv1.W", "conv1.b"}
 
 
@@ -211,6 +211,12 @@ def test_a_frozen_network_in_training_gives_no_gradients_either():
 def test_frozen_parameters_are_read_only(make):
     net = make()
     assert net.frozen and not any(array.flags.writeable for array in net.params.values())
+
+
+def test_the_original_of_a_frozen_network_can_still_be_trained():
+    net = small()
+    net.freeze()
+    assert all(array.flags.writeable for array in net.params.values())
 
 
 def test_a_frozen_network_does_not_see_later_changes_of_the_original():
@@ -355,7 +361,8 @@ def test_what_a_unit_sees_is_where_its_gradient_arrives():
 @pytest.mark.parametrize("columns", [40, 60, 80])
 def test_the_table_is_never_wider_than_the_terminal(monkeypatch, vgg19, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    for net, shape in ((vgg19, (1, 300, 400, 3)), (everything(), (3, 9, 15, 3))):
+    long = Network({"a_layer_whose_name_alone_is_longer_than_a_narrow_terminal": Conv2D(3, 2)})
+    for net, shape in ((vgg19, (1, 300, 400, 3)), (everything(), (3, 9, 15, 3)), (long, (1, 8, 8, 3))):
         lines = str(net.summary(shape)).split("\n")
         assert max(map(len, lines)) <= columns and len(lines) == len(net.names) + 3
         assert all(line.startswith(name[:columns]) for line, name in zip(lines[2:], net.names))

@@ -307,7 +307,8 @@ def test_w10_a_member_twice(path):
         readers.read(path)
 
 
-@pytest.mark.parametrize("member", ["../../evil.npy", "/etc/evil.npy", "a/b.npy", "..\\evil.npy", "W.txt", "W", ".npy", "folder/"])
+@pytest.mark.parametrize("member", ["../../evil.npy", "/etc/evil.npy", "a/b.npy", "..\\evil.npy", "a\\b.npy",
+                                    "W.txt", "W", ".npy", "folder/"])
 def test_w11_members_that_are_no_arrays_names(path, member):
     write(path, {member: npy(np.ones(2)) if not member.endswith("/") else b""})
     with pytest.raises(WeightsError, match="which is no array's name"):

@@ -1,15 +1,22 @@
 """Which kernel runs: this file alone decides. Arrays and numbers in, arrays out; shapes were checked by the layer.
 
-    loops.py   every kernel as its definition, compiled
-    gemm.py    convolution as a matrix product over patches
+    loops.py      every kernel as its definition, compiled
+    gemm.py       convolution as a matrix product over patches
+    winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
+    pooling.py    max pooling, a pixel's channels at a time
+    threads.py    the threads that all of them share
 
 `a_prev`, `W`, `dz` must be of one float type. Arrays are made contiguous and writable here, once, because numba would
-compile every other kind of array again.
+compile every other kind of array again. `kept` is a dict in which a frozen layer keeps its transformed filters; a layer
+in training passes None, and filters are transformed at every call.
 """
 
 import numpy as np
 
-from scratchnet.kernels import gemm, loops
+from scratchnet.kernels import gemm, loops, pooling, winograd
+from scratchnet.kernels.threads import threads
+
+__all__ = ["threads"]
 
 
 def _plain(a):
@@ -17,13 +24,39 @@ def _plain(a):
     return a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
 
 
-def conv2d(a_prev, W, b, stride, pad):
+def _winograd_pays(W, stride, pad):
+    """Measured: below some eight channels on either side the transforms cost more than the multiplications they save."""
+    return W.shape[:2] == (3, 3) and stride == 1 and min(W.shape[2:]) >= 8 and max(pad) <= 2
+
+
+def _filters(W, kept):
+    """The transformed filters: kept ones if there are any, new ones else."""
+    if kept is None:
+        return winograd.filters(W)
+    if W.dtype not in kept:
+        kept[W.dtype] = winograd.filters(W)
+    return kept[W.dtype]
+
+
+def conv2d(a_prev, W, b, stride, pad, kept=None):
     """z = W * a_prev + b. See loops.conv2d."""
+    if _winograd_pays(W, stride, pad):
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept))
     return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
 
 
-def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
+def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
+    """max(z, 0) and z > 0, for a z that nobody else asks for."""
+    if _winograd_pays(W, stride, pad):
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept), relu=True)
+    z = gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
+    return np.maximum(z, 0, out=z), z > 0
+
+
+def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
+    if _winograd_pays(W, stride, pad):
+        return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept))
     return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
 
 
@@ -54,12 +87,12 @@ def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
 
 def max_pool(a_prev, f_H, f_W, stride, pad):
     """The largest of each window, and which it was. See loops.max_pool."""
-    return loops.max_pool(_plain(a_prev), f_H, f_W, stride, pad)
+    return pooling.max_pool(_plain(a_prev), f_H, f_W, stride, pad)
 
 
 def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of max_pool."""
-    return loops.max_pool_da_prev(_plain(da), winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+    return pooling.max_pool_da_prev(_plain(da), winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
 def avg_pool(a_prev, f_H, f_W, stride, pad):
@@ -79,7 +112,7 @@ def l2_pool(a_prev, f_H, f_W, stride, pad):
 
 def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
     """dJ/da_prev of l2_pool."""
-    return loops.l2_pool_da_prev(_plain(da), _plain(a_prev), a, f_H, f_W, stride, pad)
+    return loops.l2_pool_da_prev(_plain(da), _plain(a_prev), _plain(a), f_H, f_W, stride, pad)
 
 
 def matmul(A, B):

@@ -2,52 +2,54 @@
 
 Rung 1 of the ladder. `im2col` copies the patch under each output position into a row of f_H f_W n_C_prev numbers; the
 filters, reshaped, are a matrix of as many rows and n_C columns; their product is the convolution. The machine's BLAS
-multiplies matrices near its peak, which the loops never reach: some 40 times faster than rung 0 for VGG's layers.
+multiplies matrices near its peak, which the loops never reach.
 
 The price is memory: a 3x3 convolution copies each pixel nine times, 1.1 GB for VGG-19's conv1_2 at 512x512. So the
-positions are worked off in strips whose patches never take more than a fixed budget, whatever the picture.
-Strips are cut by the shapes alone, and sums over strips run in order.
+positions are worked off in strips, cut by the shapes alone, whose patches stay in the processor's cache: never more than a
+fixed budget is alive, whatever the picture. The package's threads share the strips; sums run in a fixed order.
 
 Source: Chellapilla, Puri & Simard 2006, "High performance convolutional neural networks for document processing", sec. 3.
 """
 
 import numpy as np
 
+from scratchnet.kernels import threads
 from scratchnet.kernels.jit import kernel
 
-BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time
+BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time; a strip takes 1/32, so that 32 threads keep to it
 FEWEST_ROWS = 64               # of a strip: BLAS is slow on thinner ones
 
 
 @kernel
-def im2col(a_prev, first, last, n_H, n_W, f_H, f_W, stride, top, left):
-    """The patches under output positions first..last-1, counted in reading order over (m, i, j), a row each.
+def im2col(a_prev, patches, first, n_H, n_W, f_H, f_W, stride, top, left):
+    """The patches under output positions from `first` on, counted in reading order over (m, i, j), a row each.
 
-    (m, n_H_prev, n_W_prev, n_C_prev) -> (last - first, f_H f_W n_C_prev)
+    a_prev (m, n_H_prev, n_W_prev, n_C_prev) -> into patches (positions, f_H f_W n_C_prev)
     """
     _, n_H_prev, n_W_prev, n_C_prev = a_prev.shape
-    patches = np.empty((last - first, f_H * f_W * n_C_prev), a_prev.dtype)
-    for p in range(first, last):
+    for row in range(len(patches)):
+        p = first + row
         m, i, j = p // (n_H * n_W), p // n_W % n_H, p % n_W
         q = 0
         for u in range(f_H):
             y = i * stride + u - top
             for v in range(f_W):
                 x = j * stride + v - left
+                cell = patches[row, q:]                # a view: the compiler sees that c stays inside, and copies in vectors
                 if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                    pixel = a_prev[m, y, x]
                     for c in range(n_C_prev):
-                        patches[p - first, q + c] = a_prev[m, y, x, c]
+                        cell[c] = pixel[c]
                 else:
                     for c in range(n_C_prev):
-                        patches[p - first, q + c] = 0
+                        cell[c] = 0
                 q += n_C_prev
-    return patches
 
 
 @kernel
-def col2im_add(dpatches, da_prev, first, n_H, n_W, f_H, f_W, stride, top, left):
-    """The way back of im2col: adds each patch's gradient to the pixels it was copied from, in place into da_prev."""
-    _, n_H_prev, n_W_prev, n_C_prev = da_prev.shape
+def col2im_add(dpatches, da_prev, first, y_first, y_last, n_H, n_W, f_H, f_W, stride, top, left):
+    """The way back of im2col: adds each patch's gradient to the pixels it was copied from, if in rows y_first..y_last-1."""
+    n_W_prev, n_C_prev = da_prev.shape[2:]
     for row in range(len(dpatches)):
         p = first + row
         m, i, j = p // (n_H * n_W), p // n_W % n_H, p % n_W
@@ -56,23 +58,38 @@ def col2im_add(dpatches, da_prev, first, n_H, n_W, f_H, f_W, stride, top, left):
             y = i * stride + u - top
             for v in range(f_W):
                 x = j * stride + v - left
-                if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                if y_first <= y < y_last and 0 <= x < n_W_prev:
+                    cell, pixel = dpatches[row, q:], da_prev[m, y, x]
                     for c in range(n_C_prev):
-                        da_prev[m, y, x, c] += dpatches[row, q + c]
+                        pixel[c] += cell[c]
                 q += n_C_prev
 
 
+def strip_rows(row_bytes):
+    """How many rows of patches a strip has."""
+    return max(FEWEST_ROWS, BUDGET // 32 // row_bytes)
+
+
 def strips(positions, row_bytes):
-    """(first, last) of each strip of positions whose rows of patches fit the budget."""
-    rows = max(FEWEST_ROWS, BUDGET // row_bytes)
+    """(first, last) of each strip of positions."""
+    rows = strip_rows(row_bytes)
     return [(first, min(first + rows, positions)) for first in range(0, positions, rows)]
 
 
+def _nothing_to_copy(f_H, f_W, stride, pad):
+    """A 1x1 filter at stride 1 sees each pixel once: the picture is the matrix of its patches."""
+    return f_H == f_W == stride == 1 and not any(pad)
+
+
 def _patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad):
-    """im2col, or a view where there is nothing to copy: a 1x1 filter at stride 1 sees each pixel once."""
-    if f_H == f_W == stride == 1 and not any(pad):
-        return a_prev.reshape(-1, a_prev.shape[3])[first:last]
-    return im2col(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad[0], pad[2])
+    """im2col into a buffer that this thread keeps, or a view where there is nothing to copy."""
+    n_C_prev = a_prev.shape[3]
+    if _nothing_to_copy(f_H, f_W, stride, pad) and a_prev.shape[1:3] == (n_H, n_W):
+        return a_prev.reshape(-1, n_C_prev)[first:last]
+    width = f_H * f_W * n_C_prev
+    patches = threads.buffer("patches", (last - first) * width, a_prev.dtype).reshape(last - first, width)
+    im2col(a_prev, patches, first, n_H, n_W, f_H, f_W, stride, pad[0], pad[2])
+    return patches
 
 
 def conv2d(a_prev, W, b, stride, pad):
@@ -83,39 +100,90 @@ def conv2d(a_prev, W, b, stride, pad):
     n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
     W = W.reshape(-1, n_C)
     z = np.empty((n_m * n_H * n_W, n_C), a_prev.dtype)
-    for first, last in strips(len(z), W.shape[0] * a_prev.itemsize):
-        patches = _patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad)
-        np.matmul(patches, W, out=z[first:last])
+
+    def strip(ends):
+        first, last = ends
+        np.matmul(_patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad), W, out=z[first:last])
         z[first:last] += b
+
+    threads.run(strip, strips(len(z), W.shape[0] * a_prev.itemsize))
     return z.reshape(n_m, n_H, n_W, n_C)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
-    """dpatches = dz W^T, added back to the pixels; arguments and result as in loops.conv2d_da_prev."""
+    """dpatches = dz W^T, added back to the pixels; arguments and result as in loops.conv2d_da_prev.
+
+    Work is shared out in bands of da_prev's rows: a thread takes every patch that reaches into its band and keeps only
+    what falls there, so that no two threads add to the same pixel.
+    """
     n_m, n_H, n_W, n_C = dz.shape
     f_H, f_W, n_C_prev, _ = W.shape
     W, dz = W.reshape(-1, n_C), dz.reshape(-1, n_C)
+    if _nothing_to_copy(f_H, f_W, stride, pad):
+        da_prev = np.empty((len(dz), n_C_prev), dz.dtype)
+        threads.run(lambda ends: np.matmul(dz[slice(*ends)], W.T, out=da_prev[slice(*ends)]), strips(len(dz), n_C * dz.itemsize))
+        return da_prev.reshape(n_m, n_H, n_W, n_C_prev)
     da_prev = np.zeros((n_m, n_H_prev, n_W_prev, n_C_prev), dz.dtype)
-    for first, last in strips(len(dz), W.shape[0] * dz.itemsize):
-        col2im_add(dz[first:last] @ W.T, da_prev, first, n_H, n_W, f_H, f_W, stride, pad[0], pad[2])
+    rows = strip_rows(W.shape[0] * dz.itemsize)
+    high = max(f_H, rows // n_W * stride)              # rows of da_prev in a band
+
+    def band(place):
+        m, y_first = place
+        y_last = min(y_first + high, n_H_prev)
+        i_first = max(0, -(-(y_first + pad[0] - f_H + 1) // stride))
+        i_last = min(n_H, (y_last - 1 + pad[0]) // stride + 1)
+        for first in range((m * n_H + i_first) * n_W, (m * n_H + i_last) * n_W, rows):
+            last = min(first + rows, (m * n_H + i_last) * n_W)
+            dpatches = threads.buffer("patches", (last - first) * len(W), dz.dtype).reshape(last - first, len(W))
+            np.matmul(dz[first:last], W.T, out=dpatches)
+            col2im_add(dpatches, da_prev, first, y_first, y_last, n_H, n_W, f_H, f_W, stride, pad[0], pad[2])
+
+    threads.run(band, [(m, y) for m in range(n_m) for y in range(0, n_H_prev, high)])
     return da_prev
 
 
 def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
-    """dW = patches(a_prev)^T dz, summed over the strips; arguments and result as in loops.conv2d_dW."""
+    """dW = patches(a_prev)^T dz, summed over the strips in order; arguments and result as in loops.conv2d_dW.
+
+    Each place (u, v) of the filter is a product of its own, of pixels shifted by (u, v) with dz: a unit of work.
+    """
     _, n_H, n_W, n_C = dz.shape
     n_C_prev, dz = a_prev.shape[3], dz.reshape(-1, n_C)
-    dW = np.zeros((f_H * f_W * n_C_prev, n_C), dz.dtype)
-    for first, last in strips(len(dz), dW.shape[0] * dz.itemsize):
-        dW += _patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad).T @ dz[first:last]
-    return dW.reshape(f_H, f_W, n_C_prev, n_C)
+    dW = np.zeros((f_H, f_W, n_C_prev, n_C), dz.dtype)
+    columns = n_C if f_H * f_W > 1 else max(16, -(-n_C // 8))
+
+    def place(where):
+        u, v, k = where
+        seen = (pad[0] - u, 0, pad[2] - v, 0)
+        for first, last in strips(len(dz), n_C_prev * dz.itemsize):
+            pixels = _patches(a_prev, first, last, n_H, n_W, 1, 1, stride, seen)
+            dW[u, v, :, k:k + columns] += pixels.T @ dz[first:last, k:k + columns]
+
+    threads.run(place, [(u, v, k) for u in range(f_H) for v in range(f_W) for k in range(0, n_C, columns)])
+    return dW
 
 
 def conv2d_db(dz):
-    """db = the sum of dz over pictures and positions, as in loops.conv2d_db."""
-    return dz.sum(axis=(0, 1, 2))
+    """db = the sum of dz over pictures and positions, in float64, as in loops.conv2d_db."""
+    return dz.sum(axis=(0, 1, 2), dtype=np.float64).astype(dz.dtype)
 
 
 def matmul(A, B):
-    """A B, for the dense layer and the style matrix: the other two matrix products of the lecture."""
-    return A @ B
+    """A B, for the dense layer and the style matrix: the other two matrix products of the lecture.
+
+    Cut by the shapes: along the sum where it is long (A^T A over all positions), the parts added in order; else by rows.
+    """
+    (rows, inner), columns = A.shape, B.shape[1]
+    if rows * inner * columns < 2 ** 20:
+        parts = 1
+    elif inner > 4 * rows:
+        parts = min(16, inner // 256)
+        size = -(-inner // parts)
+        products = [None] * parts
+        threads.run(lambda k: products.__setitem__(k, A[:, k * size:(k + 1) * size] @ B[k * size:(k + 1) * size]), range(parts))
+        return sum(products[1:], start=products[0])
+    else:
+        parts = max(1, min(16, rows // FEWEST_ROWS))
+    product, size = np.empty((rows, columns), np.result_type(A, B)), -(-rows // parts)
+    threads.run(lambda k: np.matmul(A[k * size:(k + 1) * size], B, out=product[k * size:(k + 1) * size]), range(parts))
+    return product

@@ -21,3 +21,9 @@ def kernel(function):
         warnings.warn("compiled kernels cannot be kept here, so every start compiles them again: "
                       "set NUMBA_CACHE_DIR to a folder that can be written")
         return numba.njit(nogil=True)(function)
+
+
+def inlined(function):
+    """A helper that is copied into the kernels of its own file that call it, so that its constant arguments stay constants
+    there: only then does the compiler see that rows of a buffer do not overlap, and use vector instructions."""
+    return numba.njit(nogil=True, inline="always")(function)

@@ -236,18 +236,18 @@ def avg_pool(a_prev, f_H, f_W, stride, pad):
     top, bottom, left, right = pad
     n_H = (n_H_prev + top + bottom - f_H) // stride + 1
     n_W = (n_W_prev + left + right - f_W) // stride + 1
-    a = np.zeros((n_m, n_H, n_W, n_C), a_prev.dtype)
+    a = np.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
     for m in range(n_m):
         for i in range(n_H):
             for j in range(n_W):
-                for u in range(f_H):
-                    for v in range(f_W):
-                        y, x = i * stride + u - top, j * stride + v - left
-                        if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
-                            for k in range(n_C):
-                                a[m, i, j, k] += a_prev[m, y, x, k]
                 for k in range(n_C):
-                    a[m, i, j, k] /= f_H * f_W
+                    total = 0.0
+                    for u in range(f_H):
+                        for v in range(f_W):
+                            y, x = i * stride + u - top, j * stride + v - left
+                            if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                                total += a_prev[m, y, x, k]
+                    a[m, i, j, k] = total / (f_H * f_W)
     return a
 
 
@@ -279,18 +279,18 @@ def l2_pool(a_prev, f_H, f_W, stride, pad):
     top, bottom, left, right = pad
     n_H = (n_H_prev + top + bottom - f_H) // stride + 1
     n_W = (n_W_prev + left + right - f_W) // stride + 1
-    a = np.zeros((n_m, n_H, n_W, n_C), a_prev.dtype)
+    a = np.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
     for m in range(n_m):
         for i in range(n_H):
             for j in range(n_W):
-                for u in range(f_H):
-                    for v in range(f_W):
-                        y, x = i * stride + u - top, j * stride + v - left
-                        if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
-                            for k in range(n_C):
-                                a[m, i, j, k] += a_prev[m, y, x, k] ** 2
                 for k in range(n_C):
-                    a[m, i, j, k] = np.sqrt(a[m, i, j, k])
+                    total = 0.0
+                    for u in range(f_H):
+                        for v in range(f_W):
+                            y, x = i * stride + u - top, j * stride + v - left
+                            if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                                total += np.float64(a_prev[m, y, x, k]) ** 2
+                    a[m, i, j, k] = np.sqrt(total)
     return a
 
 

@@ -1,0 +1,79 @@
+"""Pooling, all channels of a pixel at a time: channels lie side by side in memory, so the machine compares eight at once.
+
+Same numbers as in loops.py, where each channel has its own loop. Rows of the output are shared out over the package's threads.
+"""
+
+import numpy as np
+
+from scratchnet.kernels import threads
+from scratchnet.kernels.jit import kernel
+
+BAND = 2 ** 18                 # numbers of output in a unit of work
+
+
+@kernel
+def max_rows(a_prev, a, winner, m, i_first, i_last, f_H, f_W, stride, top, left):
+    """loops.max_pool for rows i_first..i_last-1 of picture m, into a and winner."""
+    _, n_H_prev, n_W_prev, n_C = a_prev.shape
+    for i in range(i_first, i_last):
+        for j in range(a.shape[2]):
+            best, where = a[m, i, j], winner[m, i, j]
+            empty = True
+            for u in range(f_H):
+                for v in range(f_W):
+                    y, x = i * stride + u - top, j * stride + v - left
+                    if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                        pixel, place = a_prev[m, y, x], np.uint16(u * f_W + v)
+                        if empty:
+                            for k in range(n_C):
+                                best[k], where[k] = pixel[k], place
+                        else:
+                            for k in range(n_C):
+                                new, old, earlier = pixel[k], best[k], where[k]
+                                better = (new > old) | (new != new)          # | does not branch, so eight go at once
+                                best[k] = new if better else old
+                                where[k] = place if better else earlier
+                        empty = False
+
+
+@kernel
+def max_rows_back(da, winner, da_prev, m, i_first, i_last, f_H, f_W, stride, top, left):
+    """loops.max_pool_da_prev for rows i_first..i_last-1 of picture m, added into da_prev."""
+    _, n_H_prev, n_W_prev, n_C = da_prev.shape
+    zero = da.dtype.type(0)
+    for i in range(i_first, i_last):
+        for j in range(da.shape[2]):
+            d, where = da[m, i, j], winner[m, i, j]
+            for u in range(f_H):
+                for v in range(f_W):
+                    y, x = i * stride + u - top, j * stride + v - left
+                    if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                        pixel, place = da_prev[m, y, x], np.uint16(u * f_W + v)
+                        for k in range(n_C):
+                            pixel[k] += d[k] if where[k] == place else zero
+
+
+def _bands(shape, rows_apart=True):
+    """(m, i_first, i_last): units of work over the output's rows; whole pictures where rows are not independent."""
+    n_m, n_H, n_W, n_C = shape
+    high = max(1, BAND // max(1, n_W * n_C)) if rows_apart else max(1, n_H)
+    return [(m, i, min(i + high, n_H)) for m in range(n_m) for i in range(0, n_H, high)]
+
+
+def max_pool(a_prev, f_H, f_W, stride, pad):
+    """As loops.max_pool."""
+    n_m, n_H_prev, n_W_prev, n_C = a_prev.shape
+    n_H = (n_H_prev + pad[0] + pad[1] - f_H) // stride + 1
+    n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
+    a = np.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
+    winner = np.empty(a.shape, np.uint16)
+    threads.run(lambda band: max_rows(a_prev, a, winner, *band, f_H, f_W, stride, pad[0], pad[2]), _bands(a.shape))
+    return a, winner
+
+
+def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
+    """As loops.max_pool_da_prev."""
+    da_prev = np.zeros((len(da), n_H_prev, n_W_prev, da.shape[3]), da.dtype)
+    threads.run(lambda band: max_rows_back(da, winner, da_prev, *band, f_H, f_W, stride, pad[0], pad[2]),
+                _bands(da.shape, rows_apart=f_H <= stride))
+    return da_prev

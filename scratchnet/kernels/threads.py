@@ -1,0 +1,117 @@
+"""The package's own threads: kernels hand in strips of work, one thread per core takes them one after the other.
+
+Numba's threads beside BLAS's threads are a trap, because each pool spins while the other waits for its core. So there is
+one pool, ours; the kernels it runs are serial and hold no lock, and BLAS is held to one thread while it runs. Strips are cut by
+the shapes, never by the number of threads, and each writes its own part of the result: the same bits on any machine's cores.
+"""
+
+import os
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+
+class _SingleThreadedBLAS:
+    """Holds BLAS to one thread while anybody is inside. The limit is the process's, so those inside are counted:
+    the first sets it, the last restores what it found."""
+
+    def __init__(self):
+        self.lock, self.inside, self.controller, self.limit = threading.Lock(), 0, None, None
+
+    def __enter__(self):
+        with self.lock:
+            if self.inside == 0:
+                self.controller = self.controller or ThreadpoolController()       # 0.3 ms to make, so it is kept
+                self.limit = self.controller.limit(limits=1, user_api="blas")
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.limit.restore_original_limits()
+
+
+_blas = _SingleThreadedBLAS()
+_mine = threading.local()
+_lock = threading.Lock()
+_pool = None
+_threads = None
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads(n=None):
+    """How many threads kernels use; threads(n) sets it, from 1 up. The results do not depend on it, to the bit.
+
+    At the start it is SCRATCHNET_THREADS, or the number of cores this process may use.
+    """
+    global _threads, _pool
+    with _lock:
+        if n is not None:
+            if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+                raise ValueError(f"threads = {n!r}; expected a whole number from 1 up.")
+            if n != _threads:
+                _threads, old, _pool = n, _pool, None
+                if old is not None:
+                    old.shutdown(wait=False)
+        elif _threads is None:
+            asked = os.environ.get("SCRATCHNET_THREADS", "")
+            _threads = int(asked) if asked.isdigit() and int(asked) > 0 else _cores()
+        return _threads
+
+
+def run(task, parts):
+    """task(part) for every part, over the pool; returns when all are done, and raises what the first to fail raised.
+
+    Ctrl-C is answered as soon as the parts at work are done: those not begun are dropped.
+    """
+    parts = list(parts)
+    with _blas:
+        n = threads()
+        if n == 1 or len(parts) < 2 or getattr(_mine, "worker", False):
+            for part in parts:
+                task(part)
+            return
+        waiting = iter(parts)
+        take = threading.Lock()
+        stop = threading.Event()
+
+        def work():
+            _mine.worker = True
+            while not stop.is_set():
+                with take:
+                    part = next(waiting, stop)
+                if part is stop:
+                    return
+                task(part)
+
+        futures = _submit(work, min(n, len(parts)))
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        finally:
+            stop.set()
+            wait(futures)
+
+
+def _submit(work, times):
+    global _pool
+    n = threads()
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(n, thread_name_prefix="scratchnet")
+        return [_pool.submit(work) for _ in range(times)]
+
+
+def buffer(name, size, dtype):
+    """An uninitialised flat array of this thread's own, kept from call to call, so that steps do not allocate anew."""
+    kept = _mine.__dict__.setdefault("buffers", {})
+    if name not in kept or kept[name].size < size or kept[name].dtype != dtype:
+        kept[name] = np.empty(size, dtype)
+    return kept[name][:size]

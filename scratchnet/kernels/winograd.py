@@ -1,0 +1,193 @@
+"""A 3x3 convolution with a quarter of the multiplications: Winograd's F(4x4, 3x3).
+
+Rung 2 of the ladder. Sixteen outputs of a 3x3 filter, a tile of 4x4, take 16 * 9 = 144 multiplications. But a tile is a product
+of two polynomials in disguise, and a product of polynomials can be had from their values at a few points: six points for a
+side, 36 for the tile, and at each point one multiplication. 144 / 36 = 4.
+
+    V = B^T d B        the 6x6 pixels under a tile, at the points       tiles_in
+    U = G g G^T        the 3x3 filter, at the points                    filters
+    M = V U            one matrix product over channels per point: (tiles, n_C_prev) (n_C_prev, n_C)
+    z = A^T M A + b    back from the points to 4x4 pixels               tiles_out, with the ReLU while it is there
+
+The points are 0, a, -a, b, -b, infinity, with a = 1/sqrt(2) and b = sqrt(2) instead of the usual 1 and 2: the same zeros in the
+matrices, and a float32 error four times smaller. And 1/a = b: so the flipped filter, which the gradient needs, takes the same
+values with the points in another order. With G scaled so that its row at p is (1/p, 1, p), no factor is left over:
+forward and backward share one U, and BLAS reads it transposed.
+
+Tiles are worked off in strips by the package's threads. Where the picture is small and channels are many, the strips would
+each read the whole of U; there the 36 products are shared out instead.
+Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; the points: Barabasz et al. 2020.
+"""
+
+import numpy as np
+
+from scratchnet.kernels import threads
+from scratchnet.kernels.jit import inlined, kernel
+
+CHANNELS = 64                  # a tile is transformed this many channels at a time, to stay in the first-level cache
+STRIP = 3 * 2 ** 20            # bytes of V and M in a strip
+FEWEST_TILES = 64              # of a strip: BLAS is slow on thinner ones
+SMALL = 40 * 2 ** 20           # a layer whose V and M fit in this is worked off product by product
+
+A1, B1 = np.sqrt(0.5), np.sqrt(2.0)
+G = np.array([[1, 0, 0], [1 / A1, 1, A1], [-1 / A1, 1, -A1], [1 / B1, 1, B1], [-1 / B1, 1, -B1], [0, 0, 1]])
+FLIPPED = [5, 3, 4, 1, 2, 0]   # where each point's reciprocal stands in the list of points
+FLIPPED_TILE = [6 * FLIPPED[i] + FLIPPED[j] for i in range(6) for j in range(6)]
+
+
+def filters(W):
+    """U = G g G^T for every pair of channels.   (3, 3, n_C_prev, n_C) -> (36, n_C_prev, n_C)"""
+    U = np.tensordot(G.astype(W.dtype), W, (1, 0))                     # (6, 3, n_C_prev, n_C)
+    U = np.matmul(G.astype(W.dtype), U.reshape(6, 3, -1))              # (6, 6, n_C_prev n_C)
+    return U.reshape(36, *W.shape[2:])
+
+
+@inlined
+def _to_points(d, row, step, n):
+    """B^T along one axis, in place: rows row, row + step, ... of d become their values at the six points."""
+    a, b = d.dtype.type(A1), d.dtype.type(B1)
+    half, two, five_halves = d.dtype.type(0.5), d.dtype.type(2), d.dtype.type(2.5)
+    by_a, by_b = d.dtype.type(A1 / 1.5), d.dtype.type(B1 / 6)
+    for c in range(n):
+        d0, d1, d2 = d[row, c], d[row + step, c], d[row + 2 * step, c]
+        d3, d4, d5 = d[row + 3 * step, c], d[row + 4 * step, c], d[row + 5 * step, c]
+        even_a, odd_a = d4 - two * d2, a * (d3 - two * d1)
+        even_b, odd_b = d4 - half * d2, b * (d3 - half * d1)
+        d[row, c] = d0 - five_halves * d2 + d4
+        d[row + step, c] = -by_a * (even_a + odd_a)
+        d[row + 2 * step, c] = by_a * (even_a - odd_a)
+        d[row + 3 * step, c] = by_b * (even_b + odd_b)
+        d[row + 4 * step, c] = -by_b * (even_b - odd_b)
+        d[row + 5 * step, c] = d1 - five_halves * d3 + d5
+
+
+@inlined
+def _from_points(d, row, step, n):
+    """A^T along one axis, in place: of six rows the first four become the outputs, the last two are left over."""
+    a, b = d.dtype.type(A1), d.dtype.type(B1)
+    half, two = d.dtype.type(0.5), d.dtype.type(2)
+    a_cubed, b_cubed = d.dtype.type(A1 / 2), d.dtype.type(B1 * 2)
+    for c in range(n):
+        m0, m1, m2 = d[row, c], d[row + step, c], d[row + 2 * step, c]
+        m3, m4, m5 = d[row + 3 * step, c], d[row + 4 * step, c], d[row + 5 * step, c]
+        sum_a, difference_a, sum_b, difference_b = m1 + m2, m1 - m2, m3 + m4, m3 - m4
+        d[row, c] = m0 + sum_a + sum_b
+        d[row + step, c] = a * difference_a + b * difference_b
+        d[row + 2 * step, c] = half * sum_a + two * sum_b
+        d[row + 3 * step, c] = a_cubed * difference_a + b_cubed * difference_b + m5
+
+
+@kernel
+def tiles_in(a_prev, V, first, last, origin, n_i, n_j, top, left):
+    """V = B^T d B for tiles first..last-1, counted in reading order over (m, i, j), into V (36, tiles from origin on, n_C_prev).
+
+    Each 6x6 patch is copied into a small buffer, zeros where it lies outside, and transformed there along both axes.
+    """
+    _, n_H, n_W, n_C = a_prev.shape
+    d = np.empty((36, CHANNELS), a_prev.dtype)
+    for t in range(first, last):
+        m, y0, x0 = t // (n_i * n_j), t // n_j % n_i * 4 - top, t % n_j * 4 - left
+        for c0 in range(0, n_C, CHANNELS):
+            n = min(CHANNELS, n_C - c0)
+            for r in range(6):
+                for s in range(6):
+                    y, x = y0 + r, x0 + s
+                    if 0 <= y < n_H and 0 <= x < n_W:
+                        pixel = a_prev[m, y, x, c0:]
+                        for c in range(n):
+                            d[6 * r + s, c] = pixel[c]
+                    else:
+                        for c in range(n):
+                            d[6 * r + s, c] = 0
+            for s in range(6):
+                _to_points(d, s, 6, n)
+            for r in range(6):
+                _to_points(d, 6 * r, 1, n)
+            for p in range(36):
+                point = V[p, t - origin, c0:]
+                for c in range(n):
+                    point[c] = d[p, c]
+
+
+@kernel
+def tiles_out(M, z, mask, b, relu, first, last, origin, n_i, n_j):
+    """z = A^T M A + b for tiles first..last-1; with relu also a = max(z, 0), and where it is positive, into mask.
+
+    M (36, tiles from origin on, n_C) -> into z (m, n_H, n_W, n_C); a tile that sticks out over the border is cut off.
+    """
+    _, n_H, n_W, n_C = z.shape
+    d = np.empty((36, CHANNELS), M.dtype)
+    zero = M.dtype.type(0)
+    for t in range(first, last):
+        m, y0, x0 = t // (n_i * n_j), t // n_j % n_i * 4, t % n_j * 4
+        for c0 in range(0, n_C, CHANNELS):
+            n, bias = min(CHANNELS, n_C - c0), b[c0:]
+            for p in range(36):
+                point = M[p, t - origin, c0:]
+                for c in range(n):
+                    d[p, c] = point[c]
+            for s in range(6):
+                _from_points(d, s, 6, n)
+            for r in range(4):
+                _from_points(d, 6 * r, 1, n)
+            for r in range(min(4, n_H - y0)):
+                for s in range(min(4, n_W - x0)):
+                    pixel = z[m, y0 + r, x0 + s, c0:]
+                    for c in range(n):
+                        pixel[c] = d[6 * r + s, c] + bias[c]
+                    if relu:
+                        positive = mask[m, y0 + r, x0 + s, c0:]
+                        for c in range(n):
+                            positive[c] = pixel[c] > zero
+                            pixel[c] = zero if pixel[c] <= zero else pixel[c]      # NaN stays NaN
+
+
+def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
+    """z as in loops.conv2d, for 3x3 filters and stride 1; U may be given, filters(W). With relu: (max(z, 0), z > 0)."""
+    n_m, n_H_prev, n_W_prev, _ = a_prev.shape
+    n_H, n_W = n_H_prev + pad[0] + pad[1] - 2, n_W_prev + pad[2] + pad[3] - 2
+    U = filters(W) if U is None else U
+    z = np.empty((n_m, n_H, n_W, U.shape[2]), a_prev.dtype)
+    mask = np.empty(z.shape if relu else (0, 0, 0, 0), np.bool_)
+    _convolve(a_prev, U, range(36), b, z, mask, relu, pad[0], pad[2])
+    return (z, mask) if relu else z
+
+
+def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None):
+    """da_prev as in loops.conv2d_da_prev: dz under the flipped filters, in and out channels exchanged, padding 2 - pad."""
+    U = filters(W) if U is None else U
+    da_prev = np.empty((len(dz), n_H_prev, n_W_prev, U.shape[1]), dz.dtype)
+    no_bias, no_mask = np.zeros(U.shape[1], dz.dtype), np.empty((0, 0, 0, 0), np.bool_)
+    _convolve(dz, U.transpose(0, 2, 1), FLIPPED_TILE, no_bias, da_prev, no_mask, False, 2 - pad[0], 2 - pad[2])
+    return da_prev
+
+
+def _convolve(x, U, points, b, z, mask, relu, top, left):
+    """z, and the mask, from x: transform, multiply, transform back. `points` says which of U's belongs to each of V's."""
+    n_i, n_j = -(-z.shape[1] // 4), -(-z.shape[2] // 4)
+    tiles, n_in, n_out = len(x) * n_i * n_j, x.shape[3], z.shape[3]
+    tile_bytes = 36 * (n_in + n_out) * x.itemsize
+
+    def arrays(name, count):
+        return (threads.buffer(name + "V", 36 * count * n_in, x.dtype).reshape(36, count, n_in),
+                threads.buffer(name + "M", 36 * count * n_out, x.dtype).reshape(36, count, n_out))
+
+    def strip(ends):
+        first, last = ends
+        V, M = arrays("strip ", last - first)
+        tiles_in(x, V, first, last, first, n_i, n_j, top, left)
+        for p in range(36):
+            np.matmul(V[p], U[points[p]], out=M[p])
+        tiles_out(M, z, mask, b, relu, first, last, first, n_i, n_j)
+
+    if tiles * tile_bytes > SMALL:
+        return threads.run(strip, _cut(tiles, max(FEWEST_TILES, STRIP // tile_bytes)))
+    V, M = arrays("layer ", tiles)
+    threads.run(lambda ends: tiles_in(x, V, *ends, 0, n_i, n_j, top, left), _cut(tiles, -(-tiles // 8)))
+    threads.run(lambda p: np.matmul(V[p], U[points[p]], out=M[p]), range(36))
+    threads.run(lambda ends: tiles_out(M, z, mask, b, relu, *ends, 0, n_i, n_j), _cut(tiles, -(-tiles // 8)))
+
+
+def _cut(count, size):
+    """(first, last) of consecutive parts of at most `size`."""
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
