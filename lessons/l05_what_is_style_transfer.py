@@ -62,27 +62,13 @@ assert J == 122 / 256 and J_doubled == 16 * J and relative[0] == relative[1]
 import hashlib
 
 from scratchnet import images, plots, style
-from scratchnet.activations import ReLU
 from scratchnet.datasets import swirling_sky
-from scratchnet.layers import AvgPool2D, Conv2D
-from scratchnet.network import Network
-from scratchnet.normalisation import Preprocess
+from scratchnet.layers import Conv2D
+from scratchnet.models import random_filters
 from scratchnet.optimizers import Adam
 
-
-def network(channels):
-    """VGG's plan in small: 3x3 convolution, ReLU, pooling, again and again. The filters are drawn at random."""
-    layers, n_C_prev, rng = {"input": Preprocess(mean=(.5, .5, .5), std=(.25, .25, .25))}, 3, np.random.default_rng(0)
-    for block, n_C in enumerate(channels, 1):
-        layers[f"conv{block}_1"] = Conv2D(n_C_prev, n_C, rng=rng)
-        layers[f"relu{block}_1"] = ReLU()
-        layers[f"pool{block}"] = AvgPool2D()
-        n_C_prev = n_C
-    return Network(layers).freeze()
-
-
 fingerprint = lambda net: hashlib.sha256(b"".join(W.tobytes() for W in net.params.values())).hexdigest()[:12]
-net = network((32, 64, 128, 128))
+net = random_filters().freeze()          # VGG's plan in small: convolution, ReLU, pooling, four times; nobody trained it
 C = images.sample_photograph(64 if quick else 224)
 S = swirling_sky(*C.shape[1:3])                          # any size would do
 terms = dict(content_layer="relu2_1", lam={f"relu{block}_1": 1 / 4 for block in (1, 2, 3, 4)}, alpha=.02, beta=1)
@@ -102,7 +88,7 @@ assert step.J_content == 0 and not dG_content.any() and step.J_style > 0 and dG.
 # %% 6. Is the gradient right, from two costs at four layers all the way to the pixels?
 rng = np.random.default_rng(0)
 tiny_C, tiny_S, tiny_G = (rng.random((1, 8, n_W, 3)) for n_W in (8, 9, 8))
-tiny = style.TotalCost(network((4, 5, 6, 7)), tiny_C, tiny_S, **{**terms, "alpha": 1})
+tiny = style.TotalCost(random_filters(channels=(4, 5, 6, 7)), tiny_C, tiny_S, **{**terms, "alpha": 1})
 
 
 def cost(G):

@@ -14,15 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadpoolctl import threadpool_info
+
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
-from scratchnet.kernels import gemm, jit, loops
+from scratchnet.kernels import gemm, jit, loops, pooling, winograd
+from scratchnet.kernels.threads import run
 from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
 from scratchnet.network import Network
 
 TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 
-COMPILED    = {kernel.__name__: kernel for module in (loops, gemm) for kernel in vars(module).values() if hasattr(kernel, "py_func")}
+COMPILED    = {f"{module.__name__.split('.')[-1]}.{name}": kernel for module in (loops, gemm, winograd, pooling)
+               for name, kernel in vars(module).items() if hasattr(kernel, "py_func")}
 needs_numba = pytest.mark.skipif(not COMPILED, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 
 BOTH        = pytest.mark.parametrize("version", [loops, kernels], ids=["loops", "kernels"])
@@ -197,6 +201,69 @@ def test_fast_convolutions_equal_the_loops(fast, window, n_C):
     assert_close(fast.conv2d_db(dz), loops.conv2d_db(dz))
 
 
+@given(m=st.integers(1, 3), sides=st.tuples(*2 * [st.integers(1, 11)]), pad=st.tuples(*4 * [st.integers(0, 2)]),
+       channels=st.tuples(*2 * [st.integers(1, 20)]), dtype=st.sampled_from([np.float32, np.float64]))
+def test_winograd_equals_the_loops(m, sides, pad, channels, dtype):
+    sides = max(sides[0], 3 - pad[0] - pad[1]), max(sides[1], 3 - pad[2] - pad[3])
+    a_prev = np.random.default_rng(3).standard_normal((m, *sides, channels[0])).astype(dtype)
+    W, b = like(a_prev, 3, 3, *channels), like(a_prev, channels[1])
+    z = loops.conv2d(a_prev, W, b, 1, pad)
+    dz = like(a_prev, *z.shape)
+    assert_close(winograd.conv2d(a_prev, W, b, 1, pad), z)
+    assert_close(winograd.conv2d_da_prev(dz, W, 1, pad, *sides), loops.conv2d_da_prev(dz, W, 1, pad, *sides))
+    a, mask = winograd.conv2d(a_prev, W, b, 1, pad, relu=True)
+    assert_close(a, np.maximum(z, 0))
+    assert np.array_equal(mask, a > 0)
+
+
+@pytest.mark.parametrize("small", [0, 2 ** 40], ids=["in strips", "product by product"])
+@BOTH_DTYPES
+def test_both_ways_of_winograd_agree_with_the_loops_over_many_channels(monkeypatch, small, dtype):
+    monkeypatch.setattr(winograd, "SMALL", small)
+    monkeypatch.setattr(winograd, "STRIP", 1)                           # the fewest tiles in a strip: several strips
+    rng = np.random.default_rng(0)
+    a_prev, W, b = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 30, 35, 70), (3, 3, 70, 65), (65,))]
+    z = loops.conv2d(a_prev, W, b, 1, (1, 1, 1, 1))
+    assert_close(winograd.conv2d(a_prev, W, b, 1, (1, 1, 1, 1)), z)
+    dz = like(z, *z.shape)
+    assert_close(winograd.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35), loops.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35))
+
+
+@pytest.mark.parametrize("n_C", [3, 16], ids=["gemm", "winograd"])
+def test_nan_is_not_lost_in_a_relu_that_runs_with_its_convolution(n_C):
+    a_prev = np.ones((1, 5, 5, n_C))
+    a_prev[0, 0, 0, 0] = np.nan
+    a, mask = kernels.conv2d_relu(a_prev, np.ones((3, 3, n_C, n_C)), np.zeros(n_C), 1, (1, 1, 1, 1))
+    assert np.isnan(a[0, 0, 0]).all() and not mask[0, 0, 0].any()
+
+
+@given(window=windows(), few=st.booleans())
+def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
+    a_prev, f, stride, pad = window
+    pad = tuple(min(p, min(f) - 1) for p in pad)
+    a_prev = np.pad(a_prev, ((0, 0), (5, 0), (5, 0), (0, 0)), mode="wrap")
+    if few:                                                             # many ties, and a nan among them
+        a_prev = np.sign(a_prev)
+        a_prev[:, ::4, ::3] = np.nan
+    a, winner = loops.max_pool(a_prev, *f, stride, pad)
+    fast, fast_winner = kernels.max_pool(a_prev, *f, stride, pad)
+    assert np.array_equal(fast, a, equal_nan=True) and np.array_equal(fast_winner, winner)
+    da = like(a_prev, *a.shape)
+    back = [version.max_pool_da_prev(da, winner, *f, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
+    assert_close(*back)
+
+
+@pytest.mark.parametrize("rows, inner, columns", [
+    (16, 128, 1024), (1, 4096, 300), (64, 5000, 64), (3000, 20, 20), (0, 5, 4), (5, 0, 4), (70, 200, 80), (1000, 33, 65)])
+@BOTH_DTYPES
+def test_matrix_products_of_every_form(rows, inner, columns, dtype):
+    """However a product is cut into parts, and where it is not."""
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((rows, inner)), rng.standard_normal((inner, columns))
+    product = kernels.matmul(A.astype(dtype), B.astype(dtype))
+    assert_close(product, (A.astype(dtype).astype(np.longdouble) @ B.astype(dtype).astype(np.longdouble)).astype(dtype))
+
+
 @pytest.mark.parametrize("kind", ["conv2d", "depthwise_conv2d"])
 @given(window=windows())
 def test_gradients_of_a_convolution_are_its_adjoints(kind, window):
@@ -244,22 +311,24 @@ def test_strips_cover_every_position_once_and_fit_the_budget(positions, row_byte
 
 @BOTH_DTYPES
 def test_a_small_budget_gives_the_same_numbers_and_is_kept(monkeypatch, dtype):
-    rng, budget, patches = np.random.default_rng(0), 20_000, []
-    a_prev, W, b = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 13, 17, 3), (3, 3, 3, 4), (4,))]
-    dz = rng.standard_normal((2, 13, 17, 4)).astype(dtype)
+    rng, pad, taken = np.random.default_rng(0), (1, 1, 1, 1), []
+    a_prev, W, b, dz = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 13, 17, 3), (3, 3, 3, 4), (4,), (2, 13, 17, 4))]
 
-    def run():
-        pad = (1, 1, 1, 1)
+    def products():
         return gemm.conv2d(a_prev, W, b, 1, pad), gemm.conv2d_da_prev(dz, W, 1, pad, 13, 17), gemm.conv2d_dW(a_prev, dz, 1, pad, 3, 3)
 
-    whole, im2col, col2im_add = run(), gemm.im2col, gemm.col2im_add
-    monkeypatch.setattr(gemm, "BUDGET", budget)
-    monkeypatch.setattr(gemm, "im2col", lambda *args: patches.append(im2col(*args)) or patches[-1])
-    monkeypatch.setattr(gemm, "col2im_add", lambda dpatches, *args: patches.append(dpatches) or col2im_add(dpatches, *args))
-    for strips, one in zip(run(), whole):
+    def watched(kernel, which):
+        """The kernel itself, but the size of its matrix of patches is written down."""
+        return lambda *args: taken.append(args[which].nbytes) or kernel(*args)
+
+    whole = products()
+    monkeypatch.setattr(gemm, "BUDGET", 32 * 20_000)                    # 20 000 bytes for each of 32 threads
+    monkeypatch.setattr(gemm, "im2col", watched(gemm.im2col, 1))
+    monkeypatch.setattr(gemm, "col2im_add", watched(gemm.col2im_add, 0))
+    for strips, one in zip(products(), whole):
         assert_close(strips, one)
-    assert max(p.nbytes for p in patches) <= budget
-    assert len(patches) >= 3 * 3                                        # three products, each in several strips
+    assert max(taken) <= 20_000
+    assert taken.count(max(taken)) > 1 and len(taken) > 3 + 9           # several strips, where there was one for each product
 
 
 # ---- the definition is the most exact of all versions --------------------------------------------------------------------
@@ -317,8 +386,8 @@ KINDS = {"read-only": read_only, "strided": lambda array: np.repeat(array, 2, ax
 
 @needs_numba
 def test_a_style_step_needs_two_signatures_of_a_kernel_and_no_third():
-    net = Network({"conv1": Conv2D(3, 4), "relu1": ReLU(), "pool1": MaxPool2D(), "conv2": Conv2D(4, 4, f=1), "relu2": ReLU(),
-                   "pool2": AvgPool2D(), "conv3": Conv2D(4, 4, f=2, stride=2, pad=0), "relu3": ReLU()})
+    net = Network({"conv1": Conv2D(3, 8), "relu1": ReLU(), "pool1": MaxPool2D(), "conv2": Conv2D(8, 8), "relu2": ReLU(),
+                   "pool2": AvgPool2D(), "conv3": Conv2D(8, 4, f=2, stride=2, pad=0), "relu3": ReLU()})
     C = np.random.default_rng(0).random((1, 16, 24, 3))
 
     def step(C, S):
@@ -330,7 +399,8 @@ def test_a_style_step_needs_two_signatures_of_a_kernel_and_no_third():
     for dtype in (np.float32, np.float64):
         step(read_only(C.astype(dtype)), C.astype(dtype)[:, ::-1, ::2])
     assert compiled() == before
-    for name in ("im2col", "col2im_add", "max_pool", "max_pool_da_prev", "avg_pool", "avg_pool_da_prev"):
+    for name in ("gemm.im2col", "gemm.col2im_add", "winograd.tiles_in", "winograd.tiles_out", "pooling.max_rows", "pooling.max_rows_back",
+                 "loops.avg_pool", "loops.avg_pool_da_prev"):
         assert before[name] == 2, f"{name} was compiled for {COMPILED[name].signatures}"
 
 
@@ -344,6 +414,57 @@ def test_any_kind_of_array_gives_the_same_numbers_and_compiles_nothing_new(kind,
     for a, b in zip(as_tuple(getattr(kernels, name)(*odd)), as_tuple(plain)):
         assert np.array_equal(a, b) or np.allclose(a, b, rtol=1e-5, atol=1e-6)
     assert compiled() == before
+
+
+# ---- threads -------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def threads():
+    """kernels.threads, set back at the end."""
+    before = kernels.threads()
+    yield kernels.threads
+    kernels.threads(before)
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+@BOTH_DTYPES
+def test_n17_any_number_of_threads_gives_the_same_bits(threads, dtype):
+    rng = np.random.default_rng(0)
+    a_prev, W, W5, b = [rng.standard_normal(shape).astype(dtype) for shape in ((1, 60, 70, 32), (3, 3, 32, 48), (5, 5, 32, 48), (48,))]
+    dz, A = rng.standard_normal((1, 60, 70, 48)).astype(dtype), a_prev.reshape(-1, 32)
+
+    def everything(n):
+        threads(n)
+        results = [kernels.matmul(A.T, A), kernels.matmul(A, A[:32]), kernels.conv2d_db(dz)]
+        results += kernels.max_pool(a_prev, 3, 3, 2, (1, 1, 1, 1))
+        for filters, p in ((W, 1), (W5, 2)):
+            f, pad = len(filters), 4 * (p,)
+            results += [kernels.conv2d(a_prev, filters, b, 1, pad), kernels.conv2d_da_prev(dz, filters, 1, pad, 60, 70),
+                        kernels.conv2d_dW(a_prev, dz, 1, pad, f, f)]
+        return results
+
+    one, two, four = map(everything, (1, 2, 4))
+    assert all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, c in zip(one, two, four))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_every_part_is_done_once_and_blas_gets_its_threads_back(threads, n):
+    threads(n)
+    before, done = blas_threads(), []
+    run(lambda part: done.append((part, max(blas_threads()))), range(20))
+    assert sorted(done) == [(part, 1) for part in range(20)] and blas_threads() == before
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_part_that_fails_ends_the_others_and_is_heard(threads, n):
+    threads(n)
+    before = blas_threads()
+    with pytest.raises(ZeroDivisionError):
+        run(lambda part: 1 / (3 - part), range(10))
+    assert blas_threads() == before
 
 
 # ---- where nothing can be written ----------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ CAFFE = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0
 
 PLAIN = [                                             # every layer, and the shape of an input that is odd for it
     (Conv2D(2, 3), (2, 4, 5, 2)), (Conv2D(2, 3, f=(3, 2), stride=2, pad=1), (2, 5, 6, 2)),
-    (Conv2D(2, 2, f=5, stride=3, pad=0), (1, 7, 9, 2)), (Conv2D(3, 2, f=1), (2, 3, 2, 3)), (Conv2D(2, 2, f=2, stride=2), (1, 5, 3, 2)),
+    (Conv2D(2, 2, f=5, stride=3, pad=0), (1, 7, 9, 2)), (Conv2D(3, 2, f=1), (2, 3, 2, 3)),
+    (Conv2D(8, 8), (1, 2, 2, 8)), (Conv2D(2, 2, f=2, stride=2), (1, 5, 3, 2)),
     (DepthwiseConv2D(2), (2, 4, 5, 2)), (DepthwiseConv2D(2, f=(3, 2), stride=2, pad=1), (1, 5, 6, 2)),
     (MaxPool2D(), (2, 5, 4, 2)), (MaxPool2D((3, 2), 2, 1), (1, 5, 6, 2)), (MaxPool2D(3, 1, "same"), (1, 4, 4, 2)),
     (AvgPool2D(), (2, 5, 4, 2)), (AvgPool2D((3, 2), 2, 1), (1, 5, 6, 2)),
@@ -66,6 +67,20 @@ def arrays_in(cache):
 @pytest.mark.parametrize("layer, shape", PLAIN, ids=ids)
 def test_gradients(layer, shape):
     report = gradcheck.check_layer(in_use(layer), numbers(shape))
+    assert report.passed, report
+
+
+def test_gradients_of_a_convolution_with_many_channels():
+    """Another kernel than for few."""
+    report = gradcheck.check_layer(Conv2D(9, 8), numbers((2, 5, 6, 9)), max_entries=100)
+    assert report.passed, report
+
+
+def test_gradients_of_a_frozen_layer():
+    """What a frozen layer keeps must not outlive its parameters: the checker moves them."""
+    layer = Network({"conv": Conv2D(9, 8)}).freeze().layers["conv"]
+    layer.forward(numbers((2, 5, 6, 9)))
+    report = gradcheck.check_layer(layer, numbers((2, 5, 6, 9)), max_entries=100)
     assert report.passed, report
 
 
@@ -171,8 +186,8 @@ def test_two_calls_of_one_layer_share_its_parameters(layer):
 @pytest.mark.parametrize("layer", [Conv2D(2, 2), DepthwiseConv2D(2), MaxPool2D(), AvgPool2D(), L2Pool2D()], ids=ids)
 @pytest.mark.parametrize("wrong", ["more pictures", "fewer pictures", "more rows"])
 def test_s18_a_gradient_of_another_shape_is_refused_before_a_kernel_goes_past_an_end(monkeypatch, layer, wrong):
-    for module in (kernels.loops, kernels.gemm):      # plain Python here, so that a failure cannot overwrite memory
-        for name, kernel in vars(module).items():
+    for module in (kernels.loops, kernels.gemm, kernels.pooling):       # plain Python here, so that a failure cannot overwrite memory
+        for name, kernel in list(vars(module).items()):
             monkeypatch.setattr(module, name, getattr(kernel, "py_func", kernel))
     z, cache = layer.forward(numbers((2, 4, 6, 2)))
     m, n_H, n_W, n_C = z.shape

@@ -1,5 +1,7 @@
 """Style transfer on a network so small that the gradient of J can be checked down to every pixel."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -233,6 +235,20 @@ def test_memory_of_vgg19_is_within_sight_of_what_is_known():
     assert 250 < small < large and 400 < large < 900                   # PyTorch: 770 to 870 MB at 300x400
     shallow = style.memory(net, (1, 300, 400, 3), content_layer="relu1_1", lam={"relu1_1": 1}) / 2 ** 20
     assert shallow < large - 49                                        # the parameters to conv5_1 alone are 49.4 MB
+
+
+def test_memory_counts_all_that_a_step_takes():
+    """Many channels on a small picture: what the filters need decides."""
+    rng = np.random.default_rng(0)
+    net = Network({"conv1": Conv2D(3, 512, rng=rng), "relu1": ReLU(), "conv2": Conv2D(512, 512, rng=rng), "relu2": ReLU(),
+                   "conv3": Conv2D(512, 512, rng=rng), "relu3": ReLU(), "conv4": Conv2D(512, 512, rng=rng), "relu4": ReLU()}).freeze()
+    C, settings = picture(0, 16, 16), dict(content_layer="relu4", lam={"relu1": 1})
+    tracemalloc.start()
+    style.TotalCost(net, C, C, **settings)(C)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    parameters = sum(p.nbytes for p in net.params.values())
+    assert parameters + peak <= style.memory(net, C.shape, **settings) - style.PROGRAM
 
 
 def test_memory_refuses_an_unknown_layer_in_words():

@@ -24,8 +24,9 @@ from scratchnet.models import MODELS, random_filters
 from scratchnet.optimizers import Adam
 from scratchnet.style_costs import CONTENT
 
-TRAINED = dict(content_layer=style.CONTENT_LAYER, alpha=0.3, tv=0.0)
-UNTRAINED = dict(content_layer="relu3_1", alpha=0.05, tv=0.7)        # found by looking: strokes, and a face still to be seen
+TRAINED = dict(start="content", content_layer=style.CONTENT_LAYER, style_layers=style.LAM, alpha=0.3, learning_rate=style.LEARNING_RATE)
+UNTRAINED = dict(start="noise", content_layer="relu2_1", style_layers={f"relu{b}_1": 0.25 for b in (1, 2, 3, 4)}, alpha=0.02,
+                 learning_rate=0.1)                    # found by looking: strokes all over, and a face still to be seen
 STAGES = 8                                            # pictures on the contact sheet, early steps closer together
 
 
@@ -40,17 +41,17 @@ def add_arguments(parser):
     add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
     add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
     add("--steps", type=_whole(0), default=100, help="updates of the picture (default: 100)")
-    add("--start", choices=style.STARTS, default="content", help="what G begins as (default: content)")
+    add("--start", choices=style.STARTS, help="what G begins as (default: content; noise with random filters)")
     add("--mix", type=_number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
     add("--seed", type=int, default=0, help="of the noise and of random filters (default: 0)")
-    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.3; 0.05 with random filters)")
+    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.3; 0.02 with random filters)")
     add("--beta", type=_number(0), default=1.0, help="weight of the style cost (default: 1)")
-    add("--tv", type=_number(0), help="weight of the total variation per pixel (default: 0; 0.7 with random filters)")
-    add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu3_1 with random filters)")
-    add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...", default=style.LAM,
-        help="layers of the style cost and their lambda (default: relu1_1 to relu5_1, 0.2 each)")
+    add("--tv", type=_number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
+    add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu2_1 with random filters)")
+    add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...",
+        help="layers of the style cost and their lambda (default: all of relu1_1, relu2_1, ... equally)")
     add("--normalise", choices=sorted(CONTENT), default="relative", help="constants of the costs, see style_costs.py (default: relative)")
-    add("--learning-rate", type=_number(0), default=style.LEARNING_RATE, help=f"of Adam (default: {style.LEARNING_RATE})")
+    add("--learning-rate", type=_number(0), help=f"of Adam (default: {style.LEARNING_RATE}; 0.1 with random filters)")
     add("--out", metavar="DIR", type=Path, help="folder of the run (default: the next free out/style-N)")
     add("--overwrite", action="store_true", help="replace the run that --out holds")
 
@@ -105,7 +106,7 @@ def _network(arguments):
         if arguments.network:
             net, source, defaults = MODELS[name](None, arguments.pool, arguments.seed), f"{name} with random filters", TRAINED
         else:
-            net, source, defaults = random_filters(arguments.seed), "random filters at five scales", UNTRAINED
+            net, source, defaults = random_filters(arguments.seed), "a small VGG of random filters", UNTRAINED
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
             setattr(arguments, key, value)
