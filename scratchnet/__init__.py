@@ -23,3 +23,9 @@ Importing this package imports neither numba nor Pillow nor matplotlib: each is 
 """
 
 __version__ = "0.1.0"
+
+
+def threads(n=None):
+    """How many threads the kernels use; threads(n) sets it. By default one per core. Results do not depend on it, to the bit."""
+    from scratchnet.kernels.threads import threads     # here, because it imports numba
+    return threads(n)

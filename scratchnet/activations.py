@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchnet.errors import ShapeError
-from scratchnet.shapes import expect_floats
+from scratchnet.shapes import expect_floats, expect_gradient
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class ReLU(_Elementwise):
         return np.maximum(z, 0), z > 0
 
     def backward(self, da, cache):
-        return da * cache, {}
+        return expect_gradient(da, cache.shape) * cache, {}
 
 
 class Sigmoid(_Elementwise):
@@ -40,7 +40,7 @@ class Sigmoid(_Elementwise):
         return a, a
 
     def backward(self, da, cache):
-        return da * cache * (1 - cache), {}
+        return expect_gradient(da, cache.shape) * cache * (1 - cache), {}
 
 
 class Tanh(_Elementwise):
@@ -51,7 +51,7 @@ class Tanh(_Elementwise):
         return a, a
 
     def backward(self, da, cache):
-        return da * (1 - cache ** 2), {}
+        return expect_gradient(da, cache.shape) * (1 - cache ** 2), {}
 
 
 class Softmax(_Elementwise):
@@ -62,6 +62,7 @@ class Softmax(_Elementwise):
         return a, a
 
     def backward(self, da, cache):
+        expect_gradient(da, cache.shape)
         return cache * (da - np.sum(da * cache, axis=-1, keepdims=True)), {}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchnet import kernels
 from scratchnet.errors import ShapeError
-from scratchnet.shapes import check_window, expect_batch, expect_floats, window_output
+from scratchnet.shapes import check_counts, check_window, expect_batch, expect_floats, expect_gradient, window_output
 
 
 def he_normal(rng, shape, n_in):
@@ -52,6 +52,7 @@ class Conv2D:
     kept = None                                       # a frozen layer's transformed filters; a layer in training keeps none
 
     def __post_init__(self):
+        check_counts("Conv2D", n_C_prev=self.n_C_prev, n_C=self.n_C)
         self.window = check_window("Conv2D", self.f, self.stride, self.pad)
         shape = (*self.window, self.n_C_prev, self.n_C)
         self.params = {"W": he_normal(self.rng, shape, np.prod(shape[:3])), "b": np.zeros(self.n_C, np.float32)}
@@ -74,6 +75,7 @@ class Conv2D:
 
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
+        expect_gradient(dz, self.output_shape(cache[1]))
         _, pads = window_output(cache[1], self.window, self.stride, self.pad)
         W, = in_dtype_of(dz, self.params["W"])
         da_prev = kernels.conv2d_da_prev(dz, W, self.stride, pads, n_H_prev, n_W_prev, self.kept)
@@ -105,6 +107,7 @@ class DepthwiseConv2D:
     state = {}
 
     def __post_init__(self):
+        check_counts("DepthwiseConv2D", n_C=self.n_C)
         self.window = check_window("DepthwiseConv2D", self.f, self.stride, self.pad)
         shape = (*self.window, self.n_C)
         self.params = {"W": he_normal(self.rng, shape, np.prod(self.window)), "b": np.zeros(self.n_C, np.float32)}
@@ -119,6 +122,7 @@ class DepthwiseConv2D:
 
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
+        expect_gradient(dz, self.output_shape(cache[1]))
         _, pads = window_output(cache[1], self.window, self.stride, self.pad)
         W, = in_dtype_of(dz, self.params["W"])
         da_prev = kernels.depthwise_conv2d_da_prev(dz, W, self.stride, pads, n_H_prev, n_W_prev)
@@ -174,6 +178,7 @@ class MaxPool2D(_Pool2D):
 
     def backward(self, da, cache):
         winner, shape = cache
+        expect_gradient(da, winner.shape)
         return kernels.max_pool_da_prev(da, winner, *self._arguments(shape), *shape[1:3]), {}
 
 
@@ -185,6 +190,7 @@ class AvgPool2D(_Pool2D):
         return kernels.avg_pool(a_prev, *self._arguments(a_prev.shape)), a_prev.shape
 
     def backward(self, da, cache):
+        expect_gradient(da, self.output_shape(cache))
         return kernels.avg_pool_da_prev(da, *self._arguments(cache), *cache[1:3]), {}
 
 
@@ -198,6 +204,7 @@ class L2Pool2D(_Pool2D):
 
     def backward(self, da, cache):
         a_prev, a = cache
+        expect_gradient(da, a.shape)
         return kernels.l2_pool_da_prev(da, a_prev, a, *self._arguments(a_prev.shape)), {}
 
 
@@ -214,8 +221,10 @@ class Dense:
     rng: object = field(default=None, repr=False)
 
     state = {}
+    sees_everything = True
 
     def __post_init__(self):
+        check_counts("Dense", n_prev=self.n_prev, n=self.n)
         self.params = {"W": he_normal(self.rng, (self.n_prev, self.n), self.n_prev), "b": np.zeros(self.n, np.float32)}
         self.rng = None
 
@@ -225,14 +234,16 @@ class Dense:
             raise ShapeError(f"Dense: a_prev has shape {a_prev.shape}; expected (m, {self.n_prev}). "
                              "After a convolution or pooling put Flatten() before it.")
         W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
-        return kernels.matmul(a_prev, W) + b, (a_prev if params else None)
+        return kernels.matmul(a_prev, W) + b, (a_prev if params else None, len(a_prev))
 
     def backward(self, dz, cache):
+        a_prev, m = cache
+        expect_gradient(dz, (m, self.n))
         W, = in_dtype_of(dz, self.params["W"])
         da_prev = kernels.matmul(dz, W.T)
-        if cache is None:
+        if a_prev is None:
             return da_prev, {}
-        return da_prev, {"W": kernels.matmul(cache.T, dz), "b": dz.sum(axis=0)}
+        return da_prev, {"W": kernels.matmul(a_prev.T, dz), "b": dz.sum(axis=0)}
 
     def output_shape(self, shape):
         return (shape[0], self.n)
@@ -252,7 +263,7 @@ class Flatten:
         return a_prev.reshape(len(a_prev), int(np.prod(a_prev.shape[1:]))), a_prev.shape
 
     def backward(self, da, cache):
-        return da.reshape(cache), {}
+        return expect_gradient(da, self.output_shape(cache)).reshape(cache), {}
 
     def output_shape(self, shape):
         return (shape[0], int(np.prod(shape[1:])))
@@ -277,14 +288,16 @@ class Dropout:
     def forward(self, a_prev, training=False, rng=None, params=True):
         a_prev = expect_floats(a_prev)
         if not training or self.rate == 0:
-            return a_prev, None
+            return a_prev, (None, a_prev.shape)
         if rng is None:
             raise ShapeError("Dropout in training draws at random: pass rng=np.random.default_rng(seed).")
         mask = (rng.random(a_prev.shape) >= self.rate).astype(a_prev.dtype) / a_prev.dtype.type(1 - self.rate)
-        return a_prev * mask, mask
+        return a_prev * mask, (mask, a_prev.shape)
 
     def backward(self, da, cache):
-        return (da if cache is None else da * cache), {}
+        mask, shape = cache
+        expect_gradient(da, shape)
+        return (da if mask is None else da * mask), {}
 
     def output_shape(self, shape):
         return shape

@@ -11,7 +11,7 @@ import numpy as np
 
 from scratchnet import readers
 from scratchnet.errors import ShapeError, WeightsError
-from scratchnet.shapes import expect_floats
+from scratchnet.shapes import expect_floats, expect_gradient
 from scratchnet.summary import Summary, grow_receptive_field
 
 KEPT = ("ReLU", "PReLU", "Sigmoid", "Tanh", "Softmax", "MaxPool2D", "AvgPool2D", "L2Pool2D", "Dense")
@@ -60,6 +60,7 @@ class Network:
         until = self.names[-1] if until is None else self._known(until)
         run = self.names[:self.names.index(until) + 1]
         if keep is not None:
+            keep = set(keep)
             for name in keep:
                 if self._known(name) not in run:
                     raise ShapeError(f"keep asks for {name!r}, which comes after until={until!r}.")
@@ -97,8 +98,11 @@ class Network:
         deepest = max(run.index(name) for name in da)
         for name in reversed(run[:deepest + 1]):
             if name in da:
-                dx = da[name] if dx is None else dx + da[name]
-            dx, layer_grads = self.layers[name].backward(dx, caches[name])
+                dx = da[name] if dx is None else dx + expect_gradient(da[name], dx.shape, f"the gradient at {name!r}")
+            try:
+                dx, layer_grads = self.layers[name].backward(dx, caches[name])
+            except ShapeError as e:
+                raise ShapeError(f"{name}: {e}") from e
             grads.update({f"{name}.{key}": g for key, g in layer_grads.items()})
         return dx, dict(reversed(grads.items()))
 
@@ -129,9 +133,7 @@ class Network:
         for name, layer in self.layers.items():
             own = {key: params[f"{name}.{key}"] for key in layer.params}
             own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
-            layers[name] = with_arrays(layer, own, own_state)
-            if hasattr(layer, "kept"):
-                layers[name].kept = {} if frozen else None
+            layers[name] = with_arrays(layer, own, own_state, frozen)
         return Network(layers, frozen)
 
     def astype(self, dtype):
@@ -142,10 +144,8 @@ class Network:
     def freeze(self):
         """The same network with read-only parameters: pictures may change, weights may not. Its caches hold no more
         than the way to the pixels needs, and backward returns no gradients of parameters."""
-        params = {key: array.copy() for key, array in self.params.items()}
-        for array in params.values():
-            array.flags.writeable = False
-        return self.with_params(params, frozen=True)
+        return self.with_params({key: array.copy() for key, array in self.params.items()},
+                                {key: array.copy() for key, array in self.state.items()}, frozen=True)
 
     # ------------------------------------------------------------------------------------------------ files, tables
 
@@ -176,7 +176,11 @@ class Network:
         """Parameters and state from {name: array}, cast to this network's precision. Strict, as load is."""
         expected = {**self.params, **self.state}
         _refuse_mismatches(arrays, expected, source)
-        arrays = {name: arrays[name].astype(array.dtype) for name, array in expected.items()}
+        with np.errstate(over="ignore"):               # said in words below
+            arrays = {name: arrays[name].astype(array.dtype) for name, array in expected.items()}
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise WeightsError(f"{source}: {name} has numbers that {array.dtype} cannot hold.")
         self.layers = self.with_params(arrays, arrays).layers
 
     def summary(self, shape):
@@ -184,14 +188,26 @@ class Network:
         return Summary(self.layers, shape)
 
 
-def with_arrays(layer, params, state):
-    """A copy of one layer around other arrays."""
+def with_arrays(layer, params, state, frozen=False):
+    """A copy of one layer around other arrays; frozen, they are read-only, and the layer may keep what it makes of them."""
     layer = copy.copy(layer)
+    if frozen:
+        params, state = ({key: _read_only(array) for key, array in arrays.items()} for arrays in (params, state))
     if params:
         layer.params = params
     if state:
         layer.state = state
+    if hasattr(layer, "kept"):
+        layer.kept = {} if frozen else None
+    if hasattr(layer, "networks"):
+        layer.networks = {name: network.with_params(network.params, network.state, frozen) for name, network in layer.networks.items()}
     return layer
+
+
+def _read_only(array):
+    array = array.view()
+    array.flags.writeable = False
+    return array
 
 
 def _refuse_mismatches(arrays, expected, source):
@@ -238,7 +254,7 @@ class _Nested:
         return max(grow_receptive_field(network.layers, size, jump) for network in self.networks.values())
 
     def _forward(self, a_prev, training, rng, params):
-        """The last activation of each network, and its caches."""
+        """The last activation of each network, and its caches, {name: caches}."""
         out, cache = {}, {}
         for name, network in self.networks.items():
             last = network.names[-1]
@@ -271,12 +287,16 @@ class Branches(_Nested):
         sizes = {name: a.shape for name, a in out.items()}
         if len({shape[:-1] for shape in sizes.values()}) != 1:
             raise ShapeError(f"Branches must end in one size to lie side by side; got {sizes}.")
-        cache["channels"] = [shape[-1] for shape in sizes.values()]
-        return np.concatenate(list(out.values()), axis=-1), cache
+        a = np.concatenate(list(out.values()), axis=-1)
+        return a, (cache, a.shape, [shape[-1] for shape in sizes.values()])
 
     def backward(self, da, cache):
-        parts = np.split(da, np.cumsum(cache["channels"])[:-1], axis=-1)
-        return self._backward(dict(zip(self.networks, parts)), cache)
+        caches, shape, channels = cache
+        parts = np.split(expect_gradient(da, shape), np.cumsum(channels)[:-1], axis=-1)
+        return self._backward(dict(zip(self.networks, parts)), caches)
+
+    def new_state(self, cache):
+        return super().new_state(cache[0])
 
     def output_shape(self, shape):
         ends = [Summary(network.layers, shape).rows[-1].shape for network in self.networks.values()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchnet.errors import ShapeError
-from scratchnet.shapes import expect_batch, expect_floats
+from scratchnet.shapes import expect_batch, expect_floats, expect_gradient
 
 
 @dataclass(eq=False)
@@ -46,10 +46,10 @@ class Preprocess:
             x = x.astype(np.float32) / 255
         x = expect_batch(x, "the picture", n_C=3)
         mean, std = np.asarray(self.mean, x.dtype), np.asarray(self.std, x.dtype)
-        return (x[..., self.index] * x.dtype.type(self.scale) - mean) / std, None
+        return (x[..., self.index] * x.dtype.type(self.scale) - mean) / std, x.shape
 
     def backward(self, da, cache):
-        dx = np.empty_like(da)
+        dx = np.empty_like(expect_gradient(da, cache))
         dx[..., self.index] = da * (self.scale / np.asarray(self.std)).astype(da.dtype)
         return dx, {}
 
@@ -85,16 +85,17 @@ class BatchNorm:
             n = a_prev.size // self.n_C
             if n < 2:
                 raise ShapeError("BatchNorm in training needs at least two values a channel; got one.")
-            mean, var = a_prev.mean(axis=axes), a_prev.var(axis=axes)
-            new = {name: (1 - self.momentum) * self.state[name] + self.momentum * now
+            mean, var = a_prev.mean(axis=axes, dtype=np.float64), a_prev.var(axis=axes, dtype=np.float64)
+            new = {name: ((1 - self.momentum) * self.state[name] + self.momentum * now).astype(self.state[name].dtype)
                    for name, now in (("mean", mean), ("var", var * n / (n - 1)))}
-        rate = (1 / np.sqrt(var + self.eps)).astype(a_prev.dtype)
+        rate = (1 / np.sqrt(var.astype(np.float64) + self.eps)).astype(a_prev.dtype)
         a_hat = (a_prev - mean.astype(a_prev.dtype)) * rate
         z = a_hat * self.params["gamma"].astype(a_prev.dtype) + self.params["beta"].astype(a_prev.dtype)
-        return z, (a_hat if params or training else None, rate, new)
+        return z, (a_hat if params or training else None, rate, new, params, a_prev.shape)
 
     def backward(self, dz, cache):
-        a_hat, rate, new = cache
+        a_hat, rate, new, params, shape = cache
+        expect_gradient(dz, shape)
         da_hat = dz * self.params["gamma"].astype(dz.dtype)
         if a_hat is None:
             return da_hat * rate, {}
@@ -102,7 +103,7 @@ class BatchNorm:
         grads = {"gamma": np.sum(dz * a_hat, axis=axes), "beta": np.sum(dz, axis=axes)}
         if new is not None:                            # the batch's own mean and variance depend on a_prev too
             da_hat = da_hat - da_hat.mean(axis=axes) - a_hat * np.mean(da_hat * a_hat, axis=axes)
-        return da_hat * rate, grads
+        return da_hat * rate, grads if params else {}
 
     def new_state(self, cache):
         """The running mean and variance after this batch, or None outside training."""
@@ -132,6 +133,7 @@ class L2Normalise:
 
     def backward(self, df, cache):
         f, length = cache
+        expect_gradient(df, f.shape)
         return (df - f * np.sum(df * f, axis=-1, keepdims=True)) / length, {}
 
     def output_shape(self, shape):

@@ -22,7 +22,7 @@ class _Optimizer:
     def __init__(self, learning_rate):
         if not learning_rate > 0:
             raise ShapeError(f"learning_rate = {learning_rate}; expected a number above 0.")
-        self.learning_rate, self.t, self.memory = learning_rate, 0, {}
+        self.learning_rate, self.t, self.memory = float(learning_rate), 0, {}      # of Python: NumPy's would turn float32 into float64
 
     def step(self, f, x):
         """One step down f from x. Returns the new x and J = f(x), the cost of the old one.

@@ -77,9 +77,23 @@ def expect_batch(a, name="a_prev", n_C=None):
     if n_C is not None and a.shape[3] != n_C:
         hint = " (is the fourth an alpha channel?)" if (a.shape[3], n_C) == (4, 3) else ""
         if a.shape[1] == n_C:
-            hint = " It looks channels-first; scratchnet uses channels last: x.transpose(0, 2, 3, 1)."
+            hint = ". It looks channels-first; scratchnet uses channels last: x.transpose(0, 2, 3, 1)."
         raise ShapeError(f"{name} has {a.shape[3]} channels, shape {a.shape}; expected n_C_prev = {n_C}{hint}")
     return a
+
+
+def expect_gradient(dz, shape, name="the gradient"):
+    """The gradient itself if it has the shape of the layer's output. Raises ShapeError: it must not broadcast, nor leave the arrays."""
+    if np.shape(dz) != tuple(shape):
+        raise ShapeError(f"{name} has shape {np.shape(dz)}; expected that of the layer's output, {tuple(shape)}.")
+    return dz
+
+
+def check_counts(name, **counts):
+    """Raises ShapeError unless every number of channels or units is a whole number from 1 up."""
+    for what, count in counts.items():
+        if not _whole(count) or count < 1:
+            raise ShapeError(f"{name}: {what} = {count!r}; expected a whole number from 1 up.")
 
 
 def expect_floats(a, name="a_prev"):

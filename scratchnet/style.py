@@ -60,9 +60,11 @@ class TotalCost:
             if not 0 <= weight < math.inf:
                 raise ShapeError(f"{name} = {weight}; expected a number from 0 up.")
         self.net = net if net.frozen else net.freeze()
-        self.content_layer, self.alpha, self.beta, self.normalise, self.tv = content_layer, alpha, beta, normalise, tv
+        self.alpha, self.beta, self.tv = float(alpha), float(beta), float(tv)
+        self.content_layer, self.normalise = content_layer, normalise
         self.keep = sorted({content_layer, *self.lam}, key=net.names.index)
-        C, S = images.expect_picture(C, "C"), images.expect_picture(S, "S")
+        C = images.expect_picture(C, "C")
+        S = images.expect_picture(S, "S").astype(C.dtype, copy=False)
         for name, picture in (("C", C), ("S", S)):
             check_size(net, self.keep[-1], picture.shape, name)
         a_C, a_S = self._activations(C), self._activations(S)
@@ -117,13 +119,15 @@ def _steps(cost, G, steps, optimizer):
     for i in range(steps):
         step = None
 
-        def f(G):
+        def f(x):
             nonlocal step
-            step, dG = cost(G, i)
-            return step.J, dG
+            at_x, dx = cost(x, i)
+            if x is G:                                 # a line search also asks elsewhere
+                step = at_x
+            return at_x.J, dx
 
         G_next, _ = optimizer.step(f, G)
-        yield step
+        yield cost.step(G, i) if step is None else step
         G = np.clip(G_next, 0, 1)
     yield cost.step(G, steps)
 
@@ -134,21 +138,23 @@ def starting_picture(C, start="content", mix=0.6, seed=0):
         raise ShapeError(f"start = {start!r}; expected one of {', '.join(STARTS)}.")
     if not 0 <= mix <= 1:
         raise ShapeError(f"mix = {mix}; expected a share of noise from 0 to 1.")
-    share = {"content": 0, "noise": 1, "mix": mix}[start]
+    share = {"content": 0.0, "noise": 1.0, "mix": float(mix)}[start]
     noise = np.random.default_rng(seed).random(C.shape).astype(C.dtype)
     return share * noise + (1 - share) * C
 
 
 def check_layers(net, content_layer, lam):
     """lam itself, if every name is a layer and every weight a number from 0 up. Raises ShapeError with the nearest name."""
+    if not isinstance(lam, dict):
+        raise ShapeError(f"lam = {lam!r}; expected {{layer: weight}}.")
     for name in (content_layer, *lam):
         if name not in net.layers:
-            near = difflib.get_close_matches(name, net.names, 1)
+            near = difflib.get_close_matches(str(name), net.names, 1)
             raise ShapeError(f"unknown layer {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
                              f"Available: {', '.join(net.names)}")
     if not lam or not all(0 <= weight < math.inf for weight in lam.values()) or sum(lam.values()) == 0:
         raise ShapeError(f"lam = {lam}; expected {{layer: weight}} with weights from 0 up, not all zero.")
-    return dict(lam)
+    return {name: float(weight) for name, weight in lam.items()}
 
 
 def check_size(net, until, shape, name):
@@ -169,10 +175,12 @@ def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
     Counted: parameters; the masks and winners that caches hold; the activations kept for the costs, once as a_C and once
     as a_G with its gradient; the largest layer in and out; one strip of patches; Python with its libraries.
     """
-    keep = {content_layer, *(LAM if lam is None else lam)}
+    keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
     rows = net.summary(shape).rows[:1 + max(net.names.index(name) for name in keep)]
     item = next(iter(net.params.values())).itemsize
-    parameters = sum(row.parameters for row in rows) * item
+    filters = sum(net.layers[row.layer].multiply_adds((1, 4, 4, net.layers[row.layer].n_C_prev)) // 16 * 4 for row in rows
+                  if row.kind == "Conv2D" and net.layers[row.layer].window == (3, 3) and net.layers[row.layer].n_C_prev >= 8)
+    parameters = (sum(row.parameters for row in net.summary(shape).rows) + filters) * item
     caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
     kept = sum(math.prod(row.shape) * 2 * item for row in rows if row.layer in keep) + \
         sum(math.prod(row.shape) * item for row in rows if row.layer == content_layer)

@@ -10,6 +10,7 @@ shape (1, n_H, n_W, n_C), and D = G_S - G_G:
     "mean"         ||a_C - a_G||^2 / (n_H n_W n_C)            ||D||^2 / ((n_H n_W n_C)^2 n_C^2): Gram over n_H n_W n_C, then the mean
     "relative"     ||a_C - a_G||^2 / ||a_C||^2                ||D||^2 / ||G_S||^2: free of scale, each layer pulls alike
 
+Where a layer of C or S is dead, all zeros, there is nothing to be relative to: its cost is 0 and pulls nowhere.
 Every function is plain NumPy and keeps the dtype it is given; complex arrays pass, so that the complex step can check it.
 Source: course 4, week 4: content cost, style cost. Gatys, Ecker & Bethge 2016, eq. 1-7.
 """
@@ -23,13 +24,13 @@ CONTENT = {                                           # the constant in front of
     "lecture":    lambda a_C: 1 / 2,
     "assignment": lambda a_C: 1 / (4 * a_C.size),
     "mean":       lambda a_C: 1 / a_C.size,
-    "relative":   lambda a_C: 1 / max(np.sum(np.abs(a_C) ** 2), np.finfo(a_C.dtype).tiny),
+    "relative":   lambda a_C: _one_over_square(a_C),
 }
 STYLE = {                                             # the constant in front of ||G_S - G_G||^2, given G_S and n = n_H n_W
     "lecture":    lambda G_S, n: 1 / (2 * n * len(G_S)) ** 2,
     "assignment": lambda G_S, n: 1 / (4 * len(G_S) ** 2 * n ** 2),
     "mean":       lambda G_S, n: 1 / (n * len(G_S) * len(G_S)) ** 2,
-    "relative":   lambda G_S, n: 1 / max(np.sum(np.abs(G_S) ** 2), np.finfo(G_S.dtype).tiny),
+    "relative":   lambda G_S, n: _one_over_square(G_S),
 }
 
 
@@ -41,8 +42,7 @@ def content_cost(a_C, a_G, normalise="lecture"):
     Raises ShapeError for two shapes, or an unknown normalise.
     """
     constant = _constant(CONTENT, normalise)
-    _expect_one_picture(a_C, "a_C")
-    _expect_one_picture(a_G, "a_G")
+    a_C, a_G = _expect_one_picture(a_C, "a_C"), _expect_one_picture(a_G, "a_G")
     if a_C.shape != a_G.shape:
         raise ShapeError(f"a_C has shape {a_C.shape} and a_G {a_G.shape}; content is compared place by place, so "
                          "C and G must have one size.")
@@ -59,11 +59,11 @@ def gram(a, positions=None):
                so that S may have another size than G
     No mean is subtracted: it is not a correlation.   Lecture: style matrix.  Gatys et al. 2016, eq. 3.
     """
-    _expect_one_picture(a, "a")
+    a = _expect_one_picture(a, "a")
     _, n_H, n_W, n_C = a.shape
     A = a.reshape(n_H * n_W, n_C)                     # a view: channels are last already
     G = kernels.matmul(A.T, A)
-    return G if positions is None else G * (positions / (n_H * n_W))
+    return G if positions is None else G * (float(positions) / (n_H * n_W))
 
 
 def layer_style_cost(G_S, a_G, normalise="lecture"):
@@ -74,7 +74,7 @@ def layer_style_cost(G_S, a_G, normalise="lecture"):
     Returns J and da_G, the shape of a_G.   Lecture: style cost function.  Gatys et al. 2016, eq. 4-6.
     """
     constant = _constant(STYLE, normalise)
-    _expect_one_picture(a_G, "a_G")
+    a_G = _expect_one_picture(a_G, "a_G")
     _, n_H, n_W, n_C = a_G.shape
     if G_S.shape != (n_C, n_C):
         raise ShapeError(f"G_S has shape {G_S.shape} and a_G {n_C} channels; expected a style matrix ({n_C}, {n_C}), gram(a_S).")
@@ -93,7 +93,8 @@ def style_cost(G_S, a_G, lam, normalise="lecture"):
     J, da = 0.0, {}
     for l in lam:
         J_l, da_l = layer_style_cost(G_S[l], a_G[l], normalise)
-        J, da[l] = J + lam[l] * J_l, lam[l] * da_l
+        weight = float(lam[l])                        # a number of NumPy's would turn float32 into float64
+        J, da[l] = J + weight * J_l, weight * da_l
     return J, da
 
 
@@ -102,7 +103,7 @@ def total_variation(G):
 
     G  picture (1, n_H, n_W, 3).   Not in the lecture; it quiets single pixels.  Mahendran & Vedaldi 2015, sec. 3, beta = 2.
     """
-    _expect_one_picture(G, "G")
+    G = _expect_one_picture(G, "G")
     down, right = G[:, 1:] - G[:, :-1], G[:, :, 1:] - G[:, :, :-1]
     dG = np.zeros_like(G)
     dG[:, 1:] += 2 * down
@@ -119,8 +120,16 @@ def _constant(table, normalise):
 
 
 def _expect_one_picture(a, name):
-    """Raises ShapeError unless a is (1, n_H, n_W, n_C): a sum over a batch would mix pictures."""
+    """a itself, bytes as float32. Raises ShapeError unless it is (1, n_H, n_W, n_C): a sum over a batch would mix pictures."""
+    a = np.asarray(a)
     if a.ndim != 4:
         raise ShapeError(f"{name} has shape {a.shape}, which could be read in several ways; pass (1, n_H, n_W, n_C), channels last.")
     if a.shape[0] != 1:
         raise ShapeError(f"{name} holds {a.shape[0]} pictures; content and style are those of one. Pass {name}[i:i+1].")
+    return a.astype(np.float32) if a.dtype.kind in "uib" else a
+
+
+def _one_over_square(a):
+    """1 / ||a||^2, and 0 for zeros."""
+    square = float(np.sum(np.abs(a) ** 2))
+    return 1 / square if square > 0 else 0.0

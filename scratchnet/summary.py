@@ -39,6 +39,8 @@ class Summary:
         self.shape, self.rows, size, jump = tuple(shape), [], 1, 1
         for name, layer in layers.items():
             size, jump = grow_receptive_field({name: layer}, size, jump)
+            if hasattr(layer, "sees_everything"):
+                size = max(self.shape[1:-1], default=size)
             multiply_adds = layer.multiply_adds(shape) if hasattr(layer, "multiply_adds") else 0
             shape = layer.output_shape(shape)
             self.rows.append(Row(name, type(layer).__name__, shape, sum(p.size for p in layer.params.values()),

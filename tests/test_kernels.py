@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from threadpoolctl import threadpool_info
 
+import scratchnet
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
 from scratchnet.kernels import gemm, jit, loops, pooling, winograd
@@ -420,10 +421,10 @@ def test_any_kind_of_array_gives_the_same_numbers_and_compiles_nothing_new(kind,
 
 @pytest.fixture
 def threads():
-    """kernels.threads, set back at the end."""
-    before = kernels.threads()
-    yield kernels.threads
-    kernels.threads(before)
+    """scratchnet.threads, set back at the end."""
+    before = scratchnet.threads()
+    yield scratchnet.threads
+    scratchnet.threads(before)
 
 
 def blas_threads():

@@ -14,9 +14,6 @@ in training passes None, and filters are transformed at every call.
 import numpy as np
 
 from scratchnet.kernels import gemm, loops, pooling, winograd
-from scratchnet.kernels.threads import threads
-
-__all__ = ["threads"]
 
 
 def _plain(a):
@@ -31,11 +28,11 @@ def _winograd_pays(W, stride, pad):
 
 def _filters(W, kept):
     """The transformed filters: kept ones if there are any, new ones else."""
-    if kept is None:
+    if kept is None or W.flags.writeable:             # whoever can write W can make the kept ones wrong
         return winograd.filters(W)
-    if W.dtype not in kept:
-        kept[W.dtype] = winograd.filters(W)
-    return kept[W.dtype]
+    if kept.get("W") is not W:
+        kept["W"], kept["U"] = W, winograd.filters(W)
+    return kept["U"]
 
 
 def conv2d(a_prev, W, b, stride, pad, kept=None):
@@ -92,7 +89,7 @@ def max_pool(a_prev, f_H, f_W, stride, pad):
 
 def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of max_pool."""
-    return pooling.max_pool_da_prev(_plain(da), winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+    return pooling.max_pool_da_prev(_plain(da), _plain(winner), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
 def avg_pool(a_prev, f_H, f_W, stride, pad):

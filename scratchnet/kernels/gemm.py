@@ -177,7 +177,7 @@ def matmul(A, B):
     if rows * inner * columns < 2 ** 20:
         parts = 1
     elif inner > 4 * rows:
-        parts = min(16, inner // 256)
+        parts = max(1, min(16, inner // 256))
         size = -(-inner // parts)
         products = [None] * parts
         threads.run(lambda k: products.__setitem__(k, A[:, k * size:(k + 1) * size] @ B[k * size:(k + 1) * size]), range(parts))

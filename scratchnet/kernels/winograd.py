@@ -190,4 +190,4 @@ def _convolve(x, U, points, b, z, mask, relu, top, left):
 
 def _cut(count, size):
     """(first, last) of consecutive parts of at most `size`."""
-    return [(first, min(first + size, count)) for first in range(0, count, size)]
+    return [(first, min(first + size, count)) for first in range(0, count, max(1, size))]

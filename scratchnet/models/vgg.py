@@ -58,14 +58,14 @@ def _load(net, weights):
     """The network with the file's parameters, whichever of the known conventions they are in."""
     if weights is None:
         return net
-    arrays = readers.read(weights, {name: array.shape for name, array in net.params.items()})
-    notes = readers.read_notes(weights)
-    if notes:
-        net.layers["input"] = Preprocess(**notes["preprocess"])
-    elif arrays.get("conv1_1.W", np.empty(0)).shape == net.params["conv1_1.W"].shape[::-1]:
-        arrays = {name: array.transpose(2, 3, 1, 0) if array.ndim == 4 else array for name, array in arrays.items()}
-    elif "conv1_1.W" in arrays:
-        raise WeightsError(f"'{weights}': conv1_1.W has shape {arrays['conv1_1.W'].shape} and the file does not say how pictures "
-                           "were prepared. Known: Caffe's convention, (64, 3, 3, 3) and BGR; our own files (Network.save).")
+    arrays, notes = readers.read(weights, {name: array.shape for name, array in net.params.items()}), readers.read_notes(weights)
+    first = arrays.get("conv1_1.W", np.empty(0)).shape
+    if not notes and first == net.params["conv1_1.W"].shape[::-1]:
+        arrays = {name: np.ascontiguousarray(array.transpose(2, 3, 1, 0)) if array.ndim == 4 else array for name, array in arrays.items()}
     net.fill(arrays, f"'{weights}'")
+    if notes.get("preprocess"):
+        net.layers["input"] = Preprocess(**notes["preprocess"])
+    elif notes or first == net.params["conv1_1.W"].shape:
+        raise WeightsError(f"'{weights}' does not say how pictures were prepared. Known: Caffe's convention, filters (64, 3, 3, 3) "
+                           "and BGR; our own files, of a network with an input layer (Network.save).")
     return net

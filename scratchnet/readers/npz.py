@@ -1,14 +1,16 @@
 """NumPy's archive of arrays, read without trusting it: sizes are checked before memory is taken, and no object is built.
 
-An .npz is a zip of .npy files, one array each. NumPy reads it lazily and would load whatever the headers claim; here all
-members are looked at first.
+An .npz is a zip of .npy files, one array each. NumPy reads it lazily, would load whatever the headers claim, and tells
+whoever holds a damaged file to trust it; so all members are looked at first, and their headers are read here.
 """
 
+import ast
 import contextlib
+import errno
 import json
 import math
+import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
@@ -18,30 +20,134 @@ from scratchnet.errors import WeightsError
 FORMAT = 1
 NOTES = "scratchnet"          # the member that holds what is not an array, as JSON text
 MAX_NOTES = 2 ** 20
+MAX_HEADER = 2 ** 12          # NumPy's own are 128 bytes long
+LENGTHS = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}     # how a .npy starts: bytes of its header's length
 
 
-def read(path, max_bytes):
+def read(path, max_bytes, kinds="f"):
     """{name: array} of an .npz that holds at most max_bytes of them."""
-    with _opened(path) as archive:
-        members = _members(path, archive, max_bytes)
+    with _opened(path) as (archive, members):
+        _notes(path, archive, members)                 # a file of a newer format is refused here as well
         members.pop(NOTES, None)
-        return {name: _array(path, archive, info, name) for name, info in members.items()}
+        total = sum(info.file_size for info in members.values())
+        if total > max_bytes:
+            raise WeightsError(f"'{path.name}' says it holds {total / 2 ** 20:.0f} MB; at most {max_bytes / 2 ** 20:.0f} MB "
+                               "are taken. Refused before reading.")
+        return {name: _numbers(f"'{path.name}': {name!r}", archive, info, kinds) for name, info in members.items()}
 
 
 def read_notes(path):
     """What save put beside the arrays, a dict; empty for a file that scratchnet did not make."""
-    path = Path(path).expanduser()
-    with _opened(path) as archive:
-        if NOTES + ".npy" not in archive.namelist():
-            return {}
-        info = archive.getinfo(NOTES + ".npy")
-        if info.file_size > MAX_NOTES:
-            raise WeightsError(f"'{path.name}': its notes are {info.file_size} bytes long, more than any network's.")
-        try:
-            with archive.open(info) as member:
-                notes = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))
-        except (ValueError, EOFError, zipfile.BadZipFile) as e:
-            raise WeightsError(f"'{path.name}' is damaged: its notes cannot be read. Get the file again.") from e
+    with _opened(path) as (archive, members):
+        return _notes(path, archive, members)
+
+
+def save(path, arrays, notes=None):
+    """{name: array} into exactly this path, as .npz. The old file stays whole until the new one is complete.
+
+    Raises WeightsError for what read would refuse: a name that is a path, an array that is not of real numbers.
+    """
+    text = json.dumps({**(notes or {}), "format": FORMAT})
+    if 4 * len(text) > MAX_NOTES // 2:
+        raise WeightsError(f"notes of {len(text)} letters are too long for a file of weights: at most {MAX_NOTES // 8}.")
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if not _is_name(name) or name == NOTES:
+            raise WeightsError(f"{name!r} cannot name an array in a file: no '/', '\\', '..', and not '{NOTES}'. Rename the layer.")
+        if not _is_number(array.dtype, "fiu"):
+            raise WeightsError(f"{name!r} is of {array.dtype}, which is not saved; give floats of at most 64 bits, or whole numbers.")
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in {**arrays, NOTES: np.array(text)}.items():
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _is_name(name):
+    """No path, no control characters: what may stand in front of .npy."""
+    return isinstance(name, str) and name != "" and name.isprintable() and not any(part in name for part in ("/", "\\", ".."))
+
+
+def _is_number(dtype, kinds):
+    return dtype.kind in kinds and dtype.itemsize <= 8  # a long double differs from machine to machine
+
+
+# ---- the zip -------------------------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def _damage_in(where):
+    """Whatever zipfile, zlib and NumPy raise at damaged bytes, as one WeightsError; a failing disk stays an OSError."""
+    try:
+        yield
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as e:
+        if isinstance(e, OSError) and e.errno != errno.EINVAL:       # EINVAL: a damaged offset, before the file's start
+            raise
+        raise WeightsError(f"{where} is damaged ({e or type(e).__name__}). Get the file again.") from e
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The zip and its members, or a WeightsError that says what the file is instead."""
+    with open(path, "rb") as file:
+        start = file.read(15)
+        if not start.startswith(b"PK"):
+            raise WeightsError(f"'{path.name}' is not an .npz archive (it starts with {start!r}). "
+                               "A download may have saved a web page; get the file again.")
+        with _damage_in(f"'{path.name}'"):
+            if not zipfile.is_zipfile(file):
+                raise WeightsError(f"'{path.name}' is cut off (no zip directory at its end). Get it again.")
+            archive = zipfile.ZipFile(file)
+        yield archive, _members(path, archive, os.fstat(file.fileno()).st_size)
+
+
+def _members(path, archive, size):
+    """{array name: zip entry}, after every check that needs no unpacking."""
+    members = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename or not _is_name(name):
+            raise WeightsError(f"'{path.name}' holds {info.filename!r}, which is no array's name. Refused.")
+        if name in members:
+            raise WeightsError(f"'{path.name}' holds {name!r} twice. Refused: which one is meant?")
+        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise WeightsError(f"'{path.name}': {name!r} is encrypted, or packed in a way that NumPy never uses. Refused.")
+        if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
+            raise WeightsError(f"'{path.name}': {name!r} is damaged: its two sizes differ. Get the file again.")
+        members[name] = info
+    if sum(info.compress_size for info in members.values()) > size:
+        raise WeightsError(f"'{path.name}' is damaged: its arrays are longer than the file. Get it again.")
+    return members
+
+
+# ---- one member ----------------------------------------------------------------------------------------------------------
+
+def _numbers(where, archive, info, kinds):
+    """One array of finite numbers, C-contiguous, in this machine's byte order, halves as float32."""
+    def check(shape, dtype):
+        if not _is_number(dtype, kinds):
+            raise WeightsError(f"{where} is of {dtype}; parameters are float16, float32 or float64.")
+
+    array = _array(where, archive, info, check)
+    dtype = array.dtype.newbyteorder("=")
+    array = array.astype(np.promote_types(dtype, np.float32) if dtype.kind == "f" else dtype, order="C")
+    if not np.all(np.isfinite(array)):
+        raise WeightsError(f"{where} has {np.sum(~np.isfinite(array))} non-finite values.")
+    return array
+
+
+def _notes(path, archive, members):
+    """The notes, {} where there are none. Raises WeightsError for those of a newer scratchnet, and of anything else."""
+    if NOTES not in members:
+        return {}
+
+    def check(shape, dtype):
+        if shape != () or dtype.kind != "U" or dtype.itemsize > MAX_NOTES:
+            raise WeightsError(f"'{path.name}': its notes are of shape {shape}, {dtype}; expected a text of at most 1 MB.")
+
+    text = _array(f"'{path.name}': '{NOTES}'", archive, members[NOTES], check)
+    with _damage_in(f"'{path.name}': '{NOTES}'"):
+        notes = json.loads(str(text))
     if not isinstance(notes, dict) or not isinstance(notes.get("format"), int):
         raise WeightsError(f"'{path.name}': its notes are not those of a scratchnet file.")
     if notes["format"] > FORMAT:
@@ -49,73 +155,33 @@ def read_notes(path):
     return notes
 
 
-def save(path, arrays, notes=None):
-    """{name: array} into exactly this path, as .npz. The old file stays whole until the new one is complete."""
-    text = json.dumps({"format": FORMAT, **(notes or {})})
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in {**arrays, NOTES: np.array(text)}.items():
-            with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+def _array(where, archive, info, check):
+    """One array as it is stored: its header, what the caller says of it, and only then the numbers."""
+    with _damage_in(where), archive.open(info) as member:
+        shape, order, dtype = _header(where, member)
+        if dtype.hasobject:
+            raise WeightsError(f"{where} holds Python objects, not numbers. Refused; nothing was run.")
+        check(shape, dtype)
+        size = math.prod(shape) * dtype.itemsize
+        if size != info.file_size - member.tell():
+            raise WeightsError(f"{where} claims shape {shape}, which is not what is stored. The file is damaged.")
+        return np.ndarray(shape, dtype, member.read(size), order=order)
 
 
-@contextlib.contextmanager
-def _opened(path):
-    """The zip, or a WeightsError that says what the file is instead."""
-    size = path.stat().st_size
-    if size == 0:
-        raise WeightsError(f"'{path.name}' is empty (0 bytes): an interrupted save or download. Get it again.")
-    with open(path, "rb") as file:
-        start = file.read(15)
-    if not start.startswith(b"PK"):
-        raise WeightsError(f"'{path.name}' is not an .npz archive (it starts with {start!r}). "
-                           "A download may have saved a web page; get the file again.")
+def _header(where, member):
+    """(shape, order, dtype) of a .npy file, as its first bytes have them."""
+    start = member.read(8)
+    length = int.from_bytes(member.read(LENGTHS.get(start, 0)), "little")
+    if start not in LENGTHS or length > MAX_HEADER:
+        raise WeightsError(f"{where} is no .npy array that is known here (it starts with {start!r}, its header has {length} bytes).")
     try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as e:
-        raise WeightsError(f"'{path.name}' is cut off (no zip directory at its end). Get it again.") from e
-    with archive:
-        yield archive
-
-
-def _members(path, archive, max_bytes):
-    """{array name: zip entry}, after every check that needs no reading."""
-    members = {}
-    for info in archive.infolist():
-        name, dot, suffix = info.filename.rpartition(".")
-        if suffix != "npy" or "/" in name or "\\" in name or ".." in name or not name:
-            raise WeightsError(f"'{path.name}' holds {info.filename!r}, which is no array's name. Refused.")
-        if name in members:
-            raise WeightsError(f"'{path.name}' holds {name!r} twice. Refused: which one is meant?")
-        members[name] = info
-    total = sum(info.file_size for info in members.values())
-    if total > max_bytes:
-        raise WeightsError(f"'{path.name}' says it holds {total / 2 ** 20:.0f} MB; at most {max_bytes / 2 ** 20:.0f} MB "
-                           "are taken. Refused before reading.")
-    return members
-
-
-def _array(path, archive, info, name):
-    """One array: header first, then, if it claims what is stored, the numbers."""
-    where = f"'{path.name}': {name!r}"
-    try:
-        with archive.open(info) as member:
-            version = np.lib.format.read_magic(member)
-            header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-            if header is None:
-                raise WeightsError(f"{where} is of .npy version {version}, which is unknown here.")
-            declared, _, dtype = header(member)
-            if dtype.hasobject:
-                raise WeightsError(f"{where} holds Python objects, not numbers. Refused; nothing was run.")
-            if dtype.kind != "f":
-                raise WeightsError(f"{where} is of {dtype}; parameters are float16, float32 or float64.")
-            if min(declared, default=1) < 0 or math.prod(declared) * dtype.itemsize != info.file_size - member.tell():
-                raise WeightsError(f"{where} claims shape {declared}, which is not what is stored. The file is damaged.")
-        with archive.open(info) as member:
-            array = np.lib.format.read_array(member, allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError) as e:
-        if isinstance(e, WeightsError):
-            raise
-        raise WeightsError(f"{where} is damaged ({e}). Get the file again.") from e
-    if not np.all(np.isfinite(array)):
-        raise WeightsError(f"{where} has {np.sum(~np.isfinite(array))} non-finite values.")
-    return np.ascontiguousarray(array, np.float64 if dtype.itemsize > 4 else np.float32)
+        header = ast.literal_eval(member.read(length).decode("latin1"))
+        descr, fortran_order, shape = (header.pop(key) for key in ("descr", "fortran_order", "shape"))
+        dtype = np.dtype(descr)
+    except (zipfile.BadZipFile, OSError):
+        raise
+    except Exception as e:                             # the tokenizer, the parser and NumPy have a dozen kinds
+        raise WeightsError(f"{where} has a header that is not NumPy's. The file is damaged, get it again.") from e
+    if header or not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+        raise WeightsError(f"{where} claims shape {shape}, which is none. The file is damaged.")
+    return shape, "F" if fortran_order else "C", dtype
