@@ -65,7 +65,7 @@ def test_E8_a_reader_that_leaves_early_makes_no_noise():
 def run_folder(tmp_path_factory):
     """One small run, made by the command as a newcomer would type it, with nothing to download."""
     folder = tmp_path_factory.mktemp("style")
-    result = scratchnet("style", "--size", "64", "--steps", "12", cwd=folder)
+    result = scratchnet("style", "--size", "64", "--steps", "12", "--start", "content", cwd=folder)
     assert result.returncode == 0, result.stderr
     return folder / "out" / "style-1", result
 

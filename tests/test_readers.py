@@ -114,6 +114,14 @@ def test_w19_the_name_of_the_notes_is_not_lost_in_silence(path):
     assert npz.NOTES in readers.read(path)
 
 
+def test_w15_whole_numbers_are_stored_and_read_only_where_they_are_asked_for(path):
+    readers.save(path, {"t": np.array(7), "x": np.ones(2)})
+    arrays = readers.read(path, kinds="fiu")
+    assert arrays["t"] == 7 and arrays["t"].shape == () and arrays["t"].dtype == np.int64
+    with pytest.raises(WeightsError, match="'t' is of int64; parameters are"):
+        readers.read(path)
+
+
 @pytest.mark.parametrize("stored, read", [("<f4", "float32"), (">f4", "float32"), ("<f2", "float32"),
                                           ("<f8", "float64"), (">f8", "float64")])
 def test_w15_kinds_of_float_are_converted(path, stored, read):
@@ -239,6 +247,13 @@ def test_w6_members_that_need_a_password_or_another_unpacker(path, read, byte, m
     assert outcome(read, path) == "refused", meaning
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_w8_ways_of_packing_that_unpack_without_a_limit_are_refused(path, compression):
+    write(path, {"W.npy": npy(np.ones(2))}, compression)
+    with pytest.raises(WeightsError, match="'W' is encrypted, or packed in a way that NumPy never uses"):
+        readers.read(path)
+
+
 HEADERS = {
     "w7 more than is stored": claim("(1000000000, 1000000)"), "w7 a little more": claim("(3,)", data=bytes(8)),
     "w7 a little less": claim("(1,)", data=bytes(8)), "w9 negative": claim("(-1,)"), "w9 negative and empty": claim("(0, -1)"),
@@ -246,7 +261,10 @@ HEADERS = {
     "shape of truth values": claim("(True,)", data=bytes(4)), "shape of floats": claim("(1.0,)", data=bytes(4)),
     "no numpy": b"hello", "nothing": b"", "version 9": b"\x93NUMPY\x09\x00" + bytes(20), "not a dict": claim(0, header="[1, 2]"),
     "other keys": claim(0, header="{1: 1, 'a': 2}"), "keys that are none": claim(0, header="{[]: 1}"),
+    "a key more": claim(0, header="{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'a': 1}", data=bytes(4)),
+    "an order that is none": claim(0, header="{'descr': '<f4', 'fortran_order': [1], 'shape': (1,)}", data=bytes(4)),
     "parentheses": claim(0, header="(" * 9000), "signs": claim(0, header="-" * 9000 + "1"),
+    "short parentheses": claim(0, header="(" * 4000), "short signs": claim(0, header="-" * 4000 + "1"),
     "a header beyond numpy's limit": claim(0, header="{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }" + 20000 * " "),
     "a kind that is none": claim("(1,)", descr="[[]]", data=bytes(4)), "a huge kind": claim("(1,)", descr=f"('<f4', (2, {10 ** 30}))"),
 }
@@ -276,10 +294,11 @@ def test_notes_that_are_none_are_refused(path, case):
     assert outcome(readers.read_notes, path) == "refused"
 
 
-def test_w22_a_newer_format_says_so(path):
+@pytest.mark.parametrize("read", [readers.read, readers.read_notes])
+def test_w22_a_newer_format_says_so(path, read):
     write(path, {f"{npz.NOTES}.npy": npy(np.array(json.dumps({"format": 3})))})
     with pytest.raises(WeightsError, match="'net.npz' has format 3, this version reads up to 1: upgrade scratchnet"):
-        readers.read_notes(path)
+        read(path)
 
 
 def test_w8_a_zip_bomb_is_refused_before_it_is_unpacked(path):
@@ -298,6 +317,20 @@ def test_w8_what_the_network_needs_may_be_in_float64(path):
     assert readers.read(path, expect={"W": (1000, 1000)})["W"].dtype == np.float64
     with pytest.raises(WeightsError, match="at most 7 MB"):
         readers.read(path, max_bytes=7 * 2 ** 20)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_w7_an_entry_longer_than_the_file_is_refused_before_memory_is_taken(path, compression):
+    write(path, {"W.npy": claim("(400000000,)", data=bytes(100))}, compression)
+    whole = bytearray(path.read_bytes())
+    at = whole.find(b"PK\x01\x02")
+    whole[at + 20:at + 28] = struct.pack("<II", 1_600_000_000, 1_600_000_000)
+    path.write_bytes(whole)
+    tracemalloc.start()
+    found = outcome(readers.read, path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == "refused" and peak < 2 ** 20
 
 
 def test_w10_a_member_twice(path):
@@ -322,14 +355,15 @@ def test_w16_numbers_that_are_none_are_counted(path, bad):
         readers.read(path)
 
 
-def test_a_missing_file_a_folder_and_an_unknown_kind(tmp_path):
+@pytest.mark.parametrize("read", [readers.read, readers.read_notes])
+def test_a_missing_file_a_folder_and_an_unknown_kind(tmp_path, read):
     with pytest.raises(FileNotFoundError, match="No weights at '.*nothing.npz' .looked in"):
-        readers.read(tmp_path / "nothing.npz")
+        read(tmp_path / "nothing.npz")
     with pytest.raises(WeightsError, match="is a folder; give one file"):
-        readers.read(tmp_path)
-    (tmp_path / "net.xyz").write_bytes(b"PK")
+        read(tmp_path)
+    (tmp_path / "net.xyz").write_bytes(b"hello")
     with pytest.raises(WeightsError, match="'net.xyz' is not of a known kind; readable are .npz"):
-        readers.read(tmp_path / "net.xyz")
+        read(tmp_path / "net.xyz")
 
 
 # ---- saving --------------------------------------------------------------------------------------------------------------
@@ -337,6 +371,32 @@ def test_a_missing_file_a_folder_and_an_unknown_kind(tmp_path):
 def test_w20_a_file_is_written_exactly_where_it_was_asked_for(tmp_path):
     readers.save(tmp_path / "new folder" / "weights.bin", ARRAYS)
     assert os.listdir(tmp_path / "new folder") == ["weights.bin"]
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "weights", "weights.NPZ", "weights.npz.old"])
+def test_w20_a_file_is_known_by_its_first_bytes_whatever_it_is_called(tmp_path, name):
+    readers.save(tmp_path / name, ARRAYS, {"order": "BGR"})
+    assert readers.read(tmp_path / name).keys() == ARRAYS.keys()
+    assert readers.read_notes(str(tmp_path / name))["order"] == "BGR"
+
+
+@pytest.mark.parametrize("name", ["stage1/conv.W", "a\\b", "..", "", "a\0b", "\ud800", 7])
+def test_w11_a_name_that_could_not_be_read_again_is_not_saved(path, name):
+    with pytest.raises(WeightsError, match="cannot name an array"):
+        readers.save(path, {name: np.ones(2)})
+    assert os.listdir(path.parent) == []
+
+
+def test_notes_too_long_to_be_read_again_are_not_saved(path):
+    with pytest.raises(WeightsError, match="too long"):
+        readers.save(path, ARRAYS, {"layers": "x" * 2 ** 19})
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j]), np.array([True]), np.array([{}])])
+def test_what_could_not_be_read_again_is_not_saved(path, array):
+    with pytest.raises(WeightsError, match="'W' is of .* which is not saved"):
+        readers.save(path, {"W": array})
+    assert os.listdir(path.parent) == []
 
 
 def test_d5_a_new_file_has_the_usual_permissions_and_an_old_one_keeps_its_own(path):

@@ -47,9 +47,9 @@ def save(path, arrays, notes=None):
 
     Raises WeightsError for what read would refuse: a name that is a path, an array that is not of real numbers.
     """
-    text = json.dumps({**(notes or {}), "format": FORMAT})
-    if 4 * len(text) > MAX_NOTES // 2:
-        raise WeightsError(f"notes of {len(text)} letters are too long for a file of weights: at most {MAX_NOTES // 8}.")
+    text = np.array(json.dumps({**(notes or {}), "format": FORMAT}))
+    if text.nbytes > MAX_NOTES:
+        raise WeightsError(f"notes of {text.nbytes} bytes are too long to be read again; at most {MAX_NOTES}.")
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in arrays.items():
         if not _is_name(name) or name == NOTES:
@@ -57,7 +57,7 @@ def save(path, arrays, notes=None):
         if not _is_number(array.dtype, "fiu"):
             raise WeightsError(f"{name!r} is of {array.dtype}, which is not saved; give floats of at most 64 bits, or whole numbers.")
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in {**arrays, NOTES: np.array(text)}.items():
+        for name, array in {**arrays, NOTES: text}.items():
             with archive.open(name + ".npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
@@ -174,14 +174,14 @@ def _header(where, member):
     length = int.from_bytes(member.read(LENGTHS.get(start, 0)), "little")
     if start not in LENGTHS or length > MAX_HEADER:
         raise WeightsError(f"{where} is no .npy array that is known here (it starts with {start!r}, its header has {length} bytes).")
+    text = member.read(length).decode("latin1")
     try:
-        header = ast.literal_eval(member.read(length).decode("latin1"))
-        descr, fortran_order, shape = (header.pop(key) for key in ("descr", "fortran_order", "shape"))
-        dtype = np.dtype(descr)
-    except (zipfile.BadZipFile, OSError):
-        raise
+        header = ast.literal_eval(text)
+        if header.keys() != {"descr", "fortran_order", "shape"}:
+            raise ValueError(f"other keys: {', '.join(map(str, header))}")
+        shape, order, dtype = header["shape"], {False: "C", True: "F"}[header["fortran_order"]], np.dtype(header["descr"])
     except Exception as e:                             # the tokenizer, the parser and NumPy have a dozen kinds
         raise WeightsError(f"{where} has a header that is not NumPy's. The file is damaged, get it again.") from e
-    if header or not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise WeightsError(f"{where} claims shape {shape}, which is none. The file is damaged.")
-    return shape, "F" if fortran_order else "C", dtype
+    return shape, order, dtype
