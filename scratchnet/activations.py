@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scratchnet import kernels
 from scratchnet.errors import ShapeError
 from scratchnet.shapes import expect_floats, expect_gradient
 
@@ -29,7 +30,7 @@ class ReLU(_Elementwise):
         return np.maximum(z, 0), z > 0
 
     def backward(self, da, cache):
-        return expect_gradient(da, cache.shape) * cache, {}
+        return kernels.relu_dz(expect_gradient(da, cache.shape), cache), {}
 
 
 class Sigmoid(_Elementwise):

@@ -133,17 +133,18 @@ def _folder(arguments):
 def _say_what_it_takes(net, C, S, settings, steps):
     """Memory from the shapes; time from one step on a small copy, which also compiles what is not yet compiled."""
     memory = style.memory(net, C.shape, settings["content_layer"], settings["lam"])
-    small = [images.resize(picture, min(96, max(picture.shape[1:3]))) for picture in (C, S)]
+    small = [images.resize(picture, min(128, max(picture.shape[1:3]))) for picture in (C, S)]
     print("timing one small step (the first run on a machine compiles its kernels now) ...", end=" ", flush=True)
     try:
         cost = style.TotalCost(net, *small, **settings)
     except ShapeError:                                # too small for these layers: the real size will tell
         small = [C, S]
         cost = style.TotalCost(net, *small, **settings)
-    cost(small[0])
+    cost(small[0])                                    # compiles, and fills buffers
     begun = time.perf_counter()
-    cost(small[0])
-    seconds = (time.perf_counter() - begun) * C.size / small[0].size
+    for _ in range(3):
+        cost(small[0])
+    seconds = (time.perf_counter() - begun) / 3 * C.size / small[0].size
     print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {memory / 2 ** 20:.0f} MB of memory.")
 
 

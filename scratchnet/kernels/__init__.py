@@ -13,7 +13,7 @@ in training passes None, and filters are transformed at every call.
 
 import numpy as np
 
-from scratchnet.kernels import gemm, loops, pooling, winograd
+from scratchnet.kernels import arena, gemm, loops, pooling, winograd
 
 
 def _plain(a):
@@ -65,6 +65,11 @@ def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
 def conv2d_db(dz):
     """dJ/db of conv2d. See loops.conv2d_db."""
     return gemm.conv2d_db(dz)
+
+
+def relu_dz(da, mask):
+    """dJ/dz of a ReLU: da where z was positive, else 0."""
+    return np.multiply(da, mask, out=arena.empty(da.shape, da.dtype))
 
 
 def depthwise_conv2d(a_prev, W, b, stride, pad):

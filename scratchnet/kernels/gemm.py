@@ -13,7 +13,7 @@ Source: Chellapilla, Puri & Simard 2006, "High performance convolutional neural 
 
 import numpy as np
 
-from scratchnet.kernels import threads
+from scratchnet.kernels import arena, threads
 from scratchnet.kernels.jit import kernel
 
 BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time; a strip takes 1/32, so that 32 threads keep to it
@@ -27,23 +27,27 @@ def im2col(a_prev, patches, first, n_H, n_W, f_H, f_W, stride, top, left):
     a_prev (m, n_H_prev, n_W_prev, n_C_prev) -> into patches (positions, f_H f_W n_C_prev)
     """
     _, n_H_prev, n_W_prev, n_C_prev = a_prev.shape
+    numbers, width = a_prev.reshape(-1), f_W * n_C_prev
     for row in range(len(patches)):
         p = first + row
         m, i, j = p // (n_H * n_W), p // n_W % n_H, p % n_W
-        q = 0
+        x = j * stride - left
+        before = min(max(0, -x), f_W) * n_C_prev       # of each row of the patch, what lies left of the picture,
+        inside = max(before, min(f_W, n_W_prev - x) * n_C_prev)                     # and where its right border comes
         for u in range(f_H):
             y = i * stride + u - top
-            for v in range(f_W):
-                x = j * stride + v - left
-                cell = patches[row, q:]                # a view: the compiler sees that c stays inside, and copies in vectors
-                if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
-                    pixel = a_prev[m, y, x]
-                    for c in range(n_C_prev):
-                        cell[c] = pixel[c]
-                else:
-                    for c in range(n_C_prev):
-                        cell[c] = 0
-                q += n_C_prev
+            cells = patches[row, u * width:]           # views: the compiler sees that q stays inside, and copies in vectors
+            if 0 <= y < n_H_prev:
+                for q in range(before):
+                    cells[q] = 0
+                source, target = numbers[((m * n_H_prev + y) * n_W_prev + x) * n_C_prev + before:], cells[before:]
+                for q in range(inside - before):
+                    target[q] = source[q]
+                for q in range(inside, width):
+                    cells[q] = 0
+            else:
+                for q in range(width):
+                    cells[q] = 0
 
 
 @kernel
@@ -99,7 +103,7 @@ def conv2d(a_prev, W, b, stride, pad):
     n_H = (n_H_prev + pad[0] + pad[1] - f_H) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
     W = W.reshape(-1, n_C)
-    z = np.empty((n_m * n_H * n_W, n_C), a_prev.dtype)
+    z = arena.empty((n_m * n_H * n_W, n_C), a_prev.dtype)
 
     def strip(ends):
         first, last = ends
@@ -120,10 +124,10 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
     f_H, f_W, n_C_prev, _ = W.shape
     W, dz = W.reshape(-1, n_C), dz.reshape(-1, n_C)
     if _nothing_to_copy(f_H, f_W, stride, pad):
-        da_prev = np.empty((len(dz), n_C_prev), dz.dtype)
+        da_prev = arena.empty((len(dz), n_C_prev), dz.dtype)
         threads.run(lambda ends: np.matmul(dz[slice(*ends)], W.T, out=da_prev[slice(*ends)]), strips(len(dz), n_C * dz.itemsize))
         return da_prev.reshape(n_m, n_H, n_W, n_C_prev)
-    da_prev = np.zeros((n_m, n_H_prev, n_W_prev, n_C_prev), dz.dtype)
+    da_prev = arena.zeros((n_m, n_H_prev, n_W_prev, n_C_prev), dz.dtype)
     rows = strip_rows(W.shape[0] * dz.itemsize)
     high = max(f_H, rows // n_W * stride)              # rows of da_prev in a band
 
@@ -184,6 +188,6 @@ def matmul(A, B):
         return sum(products[1:], start=products[0])
     else:
         parts = max(1, min(16, rows // FEWEST_ROWS))
-    product, size = np.empty((rows, columns), np.result_type(A, B)), -(-rows // parts)
+    product, size = arena.empty((rows, columns), np.result_type(A, B)), -(-rows // parts)
     threads.run(lambda k: np.matmul(A[k * size:(k + 1) * size], B, out=product[k * size:(k + 1) * size]), range(parts))
     return product

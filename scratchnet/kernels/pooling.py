@@ -5,7 +5,7 @@ Same numbers as in loops.py, where each channel has its own loop. Rows of the ou
 
 import numpy as np
 
-from scratchnet.kernels import threads
+from scratchnet.kernels import arena, threads
 from scratchnet.kernels.jit import kernel
 
 BAND = 2 ** 18                 # numbers of output in a unit of work
@@ -65,15 +65,15 @@ def max_pool(a_prev, f_H, f_W, stride, pad):
     n_m, n_H_prev, n_W_prev, n_C = a_prev.shape
     n_H = (n_H_prev + pad[0] + pad[1] - f_H) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
-    a = np.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
-    winner = np.empty(a.shape, np.uint16)
+    a = arena.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
+    winner = arena.empty(a.shape, np.uint16)
     threads.run(lambda band: max_rows(a_prev, a, winner, *band, f_H, f_W, stride, pad[0], pad[2]), _bands(a.shape))
     return a, winner
 
 
 def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """As loops.max_pool_da_prev."""
-    da_prev = np.zeros((len(da), n_H_prev, n_W_prev, da.shape[3]), da.dtype)
+    da_prev = arena.zeros((len(da), n_H_prev, n_W_prev, da.shape[3]), da.dtype)
     threads.run(lambda band: max_rows_back(da, winner, da_prev, *band, f_H, f_W, stride, pad[0], pad[2]),
                 _bands(da.shape, rows_apart=f_H <= stride))
     return da_prev

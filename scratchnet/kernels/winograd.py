@@ -21,12 +21,12 @@ Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; 
 
 import numpy as np
 
-from scratchnet.kernels import threads
+from scratchnet.kernels import arena, threads
 from scratchnet.kernels.jit import inlined, kernel
 
 CHANNELS = 64                  # a tile is transformed this many channels at a time, to stay in the first-level cache
-STRIP = 3 * 2 ** 20            # bytes of V and M in a strip
-FEWEST_TILES = 64              # of a strip: BLAS is slow on thinner ones
+STRIP = 6 * 2 ** 20            # bytes of V and M in a strip
+FEWEST_TILES = 128             # of a strip: BLAS is slow on thinner ones
 SMALL = 40 * 2 ** 20           # a layer whose V and M fit in this is worked off product by product
 
 A1, B1 = np.sqrt(0.5), np.sqrt(2.0)
@@ -147,8 +147,8 @@ def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
     n_m, n_H_prev, n_W_prev, _ = a_prev.shape
     n_H, n_W = n_H_prev + pad[0] + pad[1] - 2, n_W_prev + pad[2] + pad[3] - 2
     U = filters(W) if U is None else U
-    z = np.empty((n_m, n_H, n_W, U.shape[2]), a_prev.dtype)
-    mask = np.empty(z.shape if relu else (0, 0, 0, 0), np.bool_)
+    z = arena.empty((n_m, n_H, n_W, U.shape[2]), a_prev.dtype)
+    mask = arena.empty(z.shape if relu else (0, 0, 0, 0), np.bool_)
     _convolve(a_prev, U, range(36), b, z, mask, relu, pad[0], pad[2])
     return (z, mask) if relu else z
 
@@ -156,7 +156,7 @@ def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None):
     """da_prev as in loops.conv2d_da_prev: dz under the flipped filters, in and out channels exchanged, padding 2 - pad."""
     U = filters(W) if U is None else U
-    da_prev = np.empty((len(dz), n_H_prev, n_W_prev, U.shape[1]), dz.dtype)
+    da_prev = arena.empty((len(dz), n_H_prev, n_W_prev, U.shape[1]), dz.dtype)
     no_bias, no_mask = np.zeros(U.shape[1], dz.dtype), np.empty((0, 0, 0, 0), np.bool_)
     _convolve(dz, U.transpose(0, 2, 1), FLIPPED_TILE, no_bias, da_prev, no_mask, False, 2 - pad[0], 2 - pad[2])
     return da_prev

@@ -64,8 +64,16 @@ def _load(net, weights):
         arrays = {name: np.ascontiguousarray(array.transpose(2, 3, 1, 0)) if array.ndim == 4 else array for name, array in arrays.items()}
     net.fill(arrays, f"'{weights}'")
     if notes.get("preprocess"):
-        net.layers["input"] = Preprocess(**notes["preprocess"])
+        net.layers["input"] = _prepared_as(notes["preprocess"], weights)
     elif notes or first == net.params["conv1_1.W"].shape:
         raise WeightsError(f"'{weights}' does not say how pictures were prepared. Known: Caffe's convention, filters (64, 3, 3, 3) "
                            "and BGR; our own files, of a network with an input layer (Network.save).")
     return net
+
+
+def _prepared_as(fields, weights):
+    """The input layer that a file asks for. Raises WeightsError when what it says is no such layer."""
+    try:
+        return Preprocess(fields["order"], float(fields["scale"]), tuple(map(float, fields["mean"])), tuple(map(float, fields["std"])))
+    except (TypeError, ValueError, KeyError) as e:
+        raise WeightsError(f"'{weights}' says that pictures are prepared by {fields!r}; expected order, scale, mean and std.") from e
