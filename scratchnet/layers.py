@@ -83,6 +83,16 @@ class Conv2D:
             return da_prev, {}
         return da_prev, {"W": kernels.conv2d_dW(a_prev, dz, self.stride, pads, *self.window), "b": kernels.conv2d_db(dz)}
 
+    def backward_relu(self, da, cache, mask):
+        """backward of a ReLU behind this layer and of this layer at once."""
+        a_prev, (_, n_H_prev, n_W_prev, _) = cache
+        expect_gradient(da, mask.shape)
+        if a_prev is not None:                         # dW and db need dz itself
+            return self.backward(kernels.relu_dz(da, mask), cache)
+        _, pads = window_output(cache[1], self.window, self.stride, self.pad)
+        W, = in_dtype_of(da, self.params["W"])
+        return kernels.conv2d_relu_da_prev(da, mask, W, self.stride, pads, n_H_prev, n_W_prev, self.kept), {}
+
     def output_shape(self, shape):
         return (*window_output(shape, self.window, self.stride, self.pad)[0], self.n_C)
 

@@ -80,7 +80,7 @@ class Network:
         return a, caches
 
     def _relu_at_once(self, name, following, keep):
-        """A convolution whose z only the ReLU behind it will read."""
+        """A convolution whose z, or its gradient, is nobody's business but that of the ReLU behind it."""
         return (hasattr(self.layers[name], "forward_relu") and following is not None
                 and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
 
@@ -94,16 +94,23 @@ class Network:
                 raise ShapeError(f"a gradient arrives at {name!r}, but forward stopped before it: use until={name!r} or later.")
         if not da:
             raise ShapeError("backward needs the gradient of at least one layer, {name: da}.")
-        run, dx, grads = list(caches), None, {}
+        run, dx, grads, done = list(caches), None, {}, None
         deepest = max(run.index(name) for name in da)
-        for name in reversed(run[:deepest + 1]):
+        for name, before in zip(run[deepest::-1], [*run[:deepest][::-1], None]):
+            if name == done:                           # a convolution that ran with the ReLU behind it
+                continue
             if name in da:
                 dx = da[name] if dx is None else dx + expect_gradient(da[name], dx.shape, f"the gradient at {name!r}")
+            at_once = before is not None and self._relu_at_once(before, name, da)
+            done = before if at_once else name
             try:
-                dx, layer_grads = self.layers[name].backward(dx, caches[name])
+                if at_once:
+                    dx, layer_grads = self.layers[before].backward_relu(dx, caches[before], caches[name])
+                else:
+                    dx, layer_grads = self.layers[name].backward(dx, caches[name])
             except ShapeError as e:
                 raise ShapeError(f"{name}: {e}") from e
-            grads.update({f"{name}.{key}": g for key, g in layer_grads.items()})
+            grads.update({f"{done}.{key}": g for key, g in layer_grads.items()})
         return dx, dict(reversed(grads.items()))
 
     def new_state(self, caches):

@@ -67,9 +67,10 @@ class TotalCost:
         S = images.expect_picture(S, "S").astype(C.dtype, copy=False)
         for name, picture in (("C", C), ("S", S)):
             check_size(net, self.keep[-1], picture.shape, name)
-        a_C, a_S = self._activations(C), self._activations(S)
-        self.a_C = a_C[content_layer]
-        self.G_S = {l: gram(a_S[l], positions=math.prod(a_C[l].shape[1:3])) for l in self.lam}
+        a_C = self._activations(C)
+        self.a_C, positions = a_C[content_layer], {l: math.prod(a_C[l].shape[1:3]) for l in self.lam}
+        del a_C                                        # before those of S need the memory
+        self.G_S = {l: gram(a, positions=positions[l]) for l, a in self._activations(S).items() if l in self.lam}
 
     def _activations(self, x):
         return self.net.forward(x, until=self.keep[-1], keep=self.keep, params=False)[0]

@@ -31,6 +31,7 @@ def test_the_estimate_of_memory_holds(data_folder):
             "C = np.random.default_rng(0).random((1, 300, 400, 3), np.float32); "
             "net = models.vgg19(sys.argv[1]).freeze(); cost = style.TotalCost(net, C, C); cost(C); cost(C); "
             "print(style.memory(net, C.shape) / 2 ** 20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 10)")
-    run = subprocess.run([sys.executable, "-c", code, str(data_folder / "weights/vgg19_conv.npz")], capture_output=True, text=True, check=True)
+    weights = str(data_folder / "weights/vgg19_conv.npz")
+    run = subprocess.run([sys.executable, "-c", code, weights], capture_output=True, text=True, check=True)
     estimate, measured = map(float, run.stdout.split())
     assert 0.75 * measured <= estimate <= 1.25 * measured, (estimate, measured)

@@ -57,6 +57,13 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
 
 
+def conv2d_relu_da_prev(da, mask, W, stride, pad, n_H_prev, n_W_prev, kept=None):
+    """dJ/da_prev of a convolution and the ReLU behind it, whose mask says where z was positive."""
+    if _winograd_pays(W, stride, pad):
+        return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept), _plain(mask))
+    return conv2d_da_prev(relu_dz(da, mask), W, stride, pad, n_H_prev, n_W_prev)
+
+
 def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     """dJ/dW of conv2d. See loops.conv2d_dW."""
     return gemm.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)

@@ -33,6 +33,7 @@ A1, B1 = np.sqrt(0.5), np.sqrt(2.0)
 G = np.array([[1, 0, 0], [1 / A1, 1, A1], [-1 / A1, 1, -A1], [1 / B1, 1, B1], [-1 / B1, 1, -B1], [0, 0, 1]])
 FLIPPED = [5, 3, 4, 1, 2, 0]   # where each point's reciprocal stands in the list of points
 FLIPPED_TILE = [6 * FLIPPED[i] + FLIPPED[j] for i in range(6) for j in range(6)]
+NO_MASK = np.empty((0, 0, 0, 0), np.bool_)
 
 
 def filters(W):
@@ -78,11 +79,13 @@ def _from_points(d, row, step, n):
 
 
 @kernel
-def tiles_in(a_prev, V, first, last, origin, n_i, n_j, top, left):
+def tiles_in(a_prev, mask, masked, V, first, last, origin, n_i, n_j, top, left):
     """V = B^T d B for tiles first..last-1, counted in reading order over (m, i, j), into V (36, tiles from origin on, n_C_prev).
 
     Each 6x6 patch is copied into a small buffer, zeros where it lies outside, and transformed there along both axes.
+    With masked, numbers whose mask is False count as zeros too: the way back through a ReLU.
     """
+    zero = a_prev.dtype.type(0)
     _, n_H, n_W, n_C = a_prev.shape
     d = np.empty((36, CHANNELS), a_prev.dtype)
     for t in range(first, last):
@@ -94,8 +97,13 @@ def tiles_in(a_prev, V, first, last, origin, n_i, n_j, top, left):
                     y, x = y0 + r, x0 + s
                     if 0 <= y < n_H and 0 <= x < n_W:
                         pixel = a_prev[m, y, x, c0:]
-                        for c in range(n):
-                            d[6 * r + s, c] = pixel[c]
+                        if masked:
+                            positive = mask[m, y, x, c0:]
+                            for c in range(n):
+                                d[6 * r + s, c] = pixel[c] if positive[c] else zero
+                        else:
+                            for c in range(n):
+                                d[6 * r + s, c] = pixel[c]
                     else:
                         for c in range(n):
                             d[6 * r + s, c] = 0
@@ -148,22 +156,29 @@ def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
     n_H, n_W = n_H_prev + pad[0] + pad[1] - 2, n_W_prev + pad[2] + pad[3] - 2
     U = filters(W) if U is None else U
     z = arena.empty((n_m, n_H, n_W, U.shape[2]), a_prev.dtype)
-    mask = arena.empty(z.shape if relu else (0, 0, 0, 0), np.bool_)
-    _convolve(a_prev, U, range(36), b, z, mask, relu, pad[0], pad[2])
+    mask = arena.empty(z.shape, np.bool_) if relu else NO_MASK
+    _convolve(a_prev, NO_MASK, U, range(36), b, z, mask, pad[0], pad[2])
     return (z, mask) if relu else z
 
 
-def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None):
-    """da_prev as in loops.conv2d_da_prev: dz under the flipped filters, in and out channels exchanged, padding 2 - pad."""
+def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None, mask=NO_MASK):
+    """da_prev as in loops.conv2d_da_prev: dz under the flipped filters, in and out channels exchanged, padding 2 - pad.
+
+    With a mask, dz counts only where it is True: dz is then da, and the ReLU's way back is made on the fly.
+    """
     U = filters(W) if U is None else U
     da_prev = arena.empty((len(dz), n_H_prev, n_W_prev, U.shape[1]), dz.dtype)
-    no_bias, no_mask = np.zeros(U.shape[1], dz.dtype), np.empty((0, 0, 0, 0), np.bool_)
-    _convolve(dz, U.transpose(0, 2, 1), FLIPPED_TILE, no_bias, da_prev, no_mask, False, 2 - pad[0], 2 - pad[2])
+    no_bias = np.zeros(U.shape[1], dz.dtype)
+    _convolve(dz, mask, U.transpose(0, 2, 1), FLIPPED_TILE, no_bias, da_prev, NO_MASK, 2 - pad[0], 2 - pad[2])
     return da_prev
 
 
-def _convolve(x, U, points, b, z, mask, relu, top, left):
-    """z, and the mask, from x: transform, multiply, transform back. `points` says which of U's belongs to each of V's."""
+def _convolve(x, mask_in, U, points, b, z, mask_out, top, left):
+    """z from x: transform, multiply, transform back. `points` says which of U's belongs to each of V's.
+
+    With mask_in, x counts only where it is True; with mask_out, z becomes max(z, 0) and the mask is written.
+    """
+    masked, relu = mask_in is not NO_MASK, mask_out is not NO_MASK
     n_i, n_j = -(-z.shape[1] // 4), -(-z.shape[2] // 4)
     tiles, n_in, n_out = len(x) * n_i * n_j, x.shape[3], z.shape[3]
     tile_bytes = 36 * (n_in + n_out) * x.itemsize
@@ -175,17 +190,17 @@ def _convolve(x, U, points, b, z, mask, relu, top, left):
     def strip(ends):
         first, last = ends
         V, M = arrays("strip ", last - first)
-        tiles_in(x, V, first, last, first, n_i, n_j, top, left)
+        tiles_in(x, mask_in, masked, V, first, last, first, n_i, n_j, top, left)
         for p in range(36):
             np.matmul(V[p], U[points[p]], out=M[p])
-        tiles_out(M, z, mask, b, relu, first, last, first, n_i, n_j)
+        tiles_out(M, z, mask_out, b, relu, first, last, first, n_i, n_j)
 
     if tiles * tile_bytes > SMALL:
         return threads.run(strip, _cut(tiles, max(FEWEST_TILES, STRIP // tile_bytes)))
     V, M = arrays("layer ", tiles)
-    threads.run(lambda ends: tiles_in(x, V, *ends, 0, n_i, n_j, top, left), _cut(tiles, -(-tiles // 8)))
+    threads.run(lambda ends: tiles_in(x, mask_in, masked, V, *ends, 0, n_i, n_j, top, left), _cut(tiles, -(-tiles // 8)))
     threads.run(lambda p: np.matmul(V[p], U[points[p]], out=M[p]), range(36))
-    threads.run(lambda ends: tiles_out(M, z, mask, b, relu, *ends, 0, n_i, n_j), _cut(tiles, -(-tiles // 8)))
+    threads.run(lambda ends: tiles_out(M, z, mask_out, b, relu, *ends, 0, n_i, n_j), _cut(tiles, -(-tiles // 8)))
 
 
 def _cut(count, size):
