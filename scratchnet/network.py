@@ -9,7 +9,7 @@ import difflib
 
 import numpy as np
 
-from scratchnet import readers
+from scratchnet import kernels, readers
 from scratchnet.errors import ShapeError, WeightsError
 from scratchnet.shapes import expect_floats, expect_gradient
 from scratchnet.summary import Summary, grow_receptive_field
@@ -100,7 +100,7 @@ class Network:
             if name == done:                           # a convolution that ran with the ReLU behind it
                 continue
             if name in da:
-                dx = da[name] if dx is None else dx + expect_gradient(da[name], dx.shape, f"the gradient at {name!r}")
+                dx = da[name] if dx is None else kernels.plus(dx, expect_gradient(da[name], dx.shape, f"the gradient at {name!r}"))
             at_once = before is not None and self._relu_at_once(before, name, da)
             done = before if at_once else name
             try:

@@ -89,10 +89,12 @@ class TotalCost:
         """Step i at G, the gradients at the layers, and the caches that carry them to the pixels."""
         a, caches = self.net.forward(G, until=self.keep[-1], keep=self.keep, params=False)
         J_content, da_content = content_cost(self.a_C, a[self.content_layer], self.normalise)
-        da, per_layer = {self.content_layer: self.alpha * da_content}, {}
+        da_content *= self.alpha                       # in place: these arrays are as large as activations, and ours
+        da, per_layer = {self.content_layer: da_content}, {}
         for l, weight in self.lam.items():
             per_layer[l], da_l = layer_style_cost(self.G_S[l], a[l], self.normalise)
-            da[l] = da.get(l, 0) + self.beta * weight * da_l
+            da_l *= self.beta * weight
+            da[l] = da[l] + da_l if l in da else da_l
         J_style = sum(self.lam[l] * per_layer[l] for l in self.lam)
         J_tv = total_variation(G)[0] / _pixels(G)
         J = self.alpha * J_content + self.beta * J_style + self.tv * J_tv

@@ -127,4 +127,14 @@ def test_gradient_at_pixels_float32(run, pool, normalise):
     at, expected = run(pool, np.float32), stored_gradient(pool, normalise)
     dG, grads = at.net.backward(costs(at, normalise)[1], at.caches)
     assert grads == {} and dG.dtype == np.float32
-    assert np.linalg.norm(dG - expected) <= KINKS * np.linalg.norm(expected)
+    if same_decisions(at.caches, run(pool, np.float64).caches):
+        assert relative(dG, expected) <= 2e-5
+    else:                                                        # on some processor a near-tie falls the other way
+        assert np.linalg.norm(dG - expected) <= KINKS * np.linalg.norm(expected)
+
+
+def same_decisions(caches, others):
+    """Whether every ReLU and every pooling decided alike: masks and winners are all that caches hold of numbers."""
+    def arrays(cache):
+        return [part for part in (cache if isinstance(cache, tuple) else (cache,)) if isinstance(part, np.ndarray)]
+    return all(np.array_equal(one, other) for l in caches for one, other in zip(arrays(caches[l]), arrays(others[l]), strict=True))

@@ -11,7 +11,9 @@ import threading
 import numpy as np
 
 SMALLEST = 2 ** 20             # bytes; below, the system's own allocator is fast
-_blocks = []
+SPARE = 1.25                   # what is kept, in all, of the most that was ever held at a time
+_blocks = []                   # the one used longest ago first
+_most = 0
 _lock = threading.Lock()
 
 
@@ -33,16 +35,23 @@ def zeros(shape, dtype):
 
 
 def _block(size):
-    """Bytes that nobody else holds: the smallest block that is large enough, but not twice too large, or a new one.
+    """Bytes that nobody else holds: the smallest free block that is large enough, but not twice too large, or a new one.
 
-    Every view of a block holds it, so a block held by the list and by this function's variables alone is free. Blocks
-    that stay free while a new one is needed are given back to the system: what is kept is what the last step needed.
+    Before a new one is made, free blocks are given back to the system until all together keep to the limit.
     """
-    free = [i for i in range(len(_blocks)) if sys.getrefcount(_blocks[i]) == 2]        # the list, and getrefcount's argument
+    global _most
+    free = [i for i in range(len(_blocks)) if sys.getrefcount(_blocks[i]) == 2]        # held by the list and by this question
     fitting = [i for i in free if size <= _blocks[i].size <= 2 * size]
     if fitting:
-        return _blocks[min(fitting, key=lambda i: _blocks[i].size)]
-    for i in reversed(free):
+        _blocks.append(_blocks.pop(min(fitting, key=lambda i: _blocks[i].size)))
+        return _blocks[-1]
+    total, unused = size + sum(block.size for block in _blocks), sum(_blocks[i].size for i in free)
+    _most = max(_most, total - unused)
+    gone = []
+    while free and total > SPARE * _most:
+        gone.append(free.pop(0))
+        total -= _blocks[gone[-1]].size
+    for i in reversed(gone):
         del _blocks[i]
     _blocks.append(np.empty(size, np.uint8))
     return _blocks[-1]
