@@ -131,21 +131,31 @@ def _folder(arguments):
 
 
 def _say_what_it_takes(net, C, S, settings, steps):
-    """Memory from the shapes; time from one step on a small copy, which also compiles what is not yet compiled."""
+    """Memory from the shapes. Time from steps on two small copies, which also compiles what is not yet compiled: a step
+    costs something in any case, for the filters, and something for each pixel."""
     memory = style.memory(net, C.shape, settings["content_layer"], settings["lam"])
-    small = [images.resize(picture, min(128, max(picture.shape[1:3]))) for picture in (C, S)]
-    print("timing one small step (the first run on a machine compiles its kernels now) ...", end=" ", flush=True)
+    print("timing two small steps (the first run on a machine compiles its kernels now) ...", end=" ", flush=True)
+    (few, fast), (more, slow) = (_timed(net, C, S, settings, side) for side in (96, 192))
+    a_pixel = max(0.0, (slow - fast) / (more - few)) if more > few else 0.0
+    seconds = slow + a_pixel * (C.shape[1] * C.shape[2] - more)
+    print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {memory / 2 ** 20:.0f} MB of memory.")
+
+
+def _timed(net, C, S, settings, side):
+    """Pixels and seconds of one step on copies whose longer side is `side`, or the pictures themselves if they are smaller."""
+    small = [images.resize(picture, min(side, max(picture.shape[1:3]))) for picture in (C, S)]
     try:
         cost = style.TotalCost(net, *small, **settings)
     except ShapeError:                                # too small for these layers: the real size will tell
         small = [C, S]
         cost = style.TotalCost(net, *small, **settings)
     cost(small[0])                                    # compiles, and fills buffers
-    begun = time.perf_counter()
+    times = []
     for _ in range(3):
+        begun = time.perf_counter()
         cost(small[0])
-    seconds = (time.perf_counter() - begun) / 3 * C.size / small[0].size
-    print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {memory / 2 ** 20:.0f} MB of memory.")
+        times.append(time.perf_counter() - begun)
+    return small[0].shape[1] * small[0].shape[2], min(times)
 
 
 # --------------------------------------------------------------------------------------------------------- during, after
