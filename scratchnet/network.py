@@ -190,9 +190,10 @@ class Network:
                 raise WeightsError(f"{source}: {name} has numbers that {array.dtype} cannot hold.")
         self.layers = self.with_params(arrays, arrays).layers
 
-    def summary(self, shape):
-        """A table of the layers for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
-        return Summary(self.layers, shape)
+    def summary(self, shape, until=None):
+        """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
+        last = len(self.layers) if until is None else 1 + self.names.index(self._known(until))
+        return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
 
 
 def with_arrays(layer, params, state, frozen=False):

@@ -162,7 +162,7 @@ def check_layers(net, content_layer, lam):
 
 def check_size(net, until, shape, name):
     """Raises ShapeError when a picture of this shape shrinks to nothing before layer `until`."""
-    stride = max(row.stride for row in net.summary((1, 1024, 1024, 3)).rows[:net.names.index(until) + 1])
+    stride = max(row.stride for row in net.summary((1, 1024, 1024, 3), until).rows)
     if min(shape[1:3]) < stride:
         raise ShapeError(f"layer {until} sits behind poolings of {stride} pixels in all and needs at least {stride}x{stride}; "
                          f"{name} is {shape[1]}x{shape[2]}. Use shallower layers or a larger picture.")
@@ -179,11 +179,11 @@ def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
     as a_G with its gradient; the largest layer in and out; one strip of patches; Python with its libraries.
     """
     keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
-    rows = net.summary(shape).rows[:1 + max(net.names.index(name) for name in keep)]
+    rows = net.summary(shape, until=max(keep, key=net.names.index)).rows
     item = next(iter(net.params.values())).itemsize
     filters = sum(net.layers[row.layer].multiply_adds((1, 4, 4, net.layers[row.layer].n_C_prev)) // 16 * 4 for row in rows
                   if row.kind == "Conv2D" and net.layers[row.layer].window == (3, 3) and net.layers[row.layer].n_C_prev >= 8)
-    parameters = (sum(row.parameters for row in net.summary(shape).rows) + filters) * item
+    parameters = (sum(array.size for array in net.params.values()) + filters) * item
     caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
     kept = sum(math.prod(row.shape) * 2 * item for row in rows if row.layer in keep) + \
         sum(math.prod(row.shape) * item for row in rows if row.layer == content_layer)

@@ -111,6 +111,11 @@ def test_S20_an_unknown_layer_is_guessed_before_any_work(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_I19_a_picture_too_small_for_a_layer_is_refused_before_any_work(tmp_path, capsys):
+    assert main(["style", "--network", "vgg19", "--size", "16", "--out", str(tmp_path / "run")]) == 1
+    assert "needs at least 16x16" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
 def test_D3_a_folder_that_cannot_be_written_is_found_before_the_run(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert main(["style", "--size", "48", "--out", str(tmp_path / "file" / "run")]) == 1

@@ -62,7 +62,9 @@ def run(arguments):
     net, source = _network(arguments)
     settings = dict(content_layer=arguments.content_layer, lam=arguments.style_layers, alpha=arguments.alpha,
                     beta=arguments.beta, normalise=arguments.normalise, tv=arguments.tv)
-    style.check_layers(net, arguments.content_layer, arguments.style_layers)
+    lam = style.check_layers(net, arguments.content_layer, arguments.style_layers)
+    for name, picture in (("C", C), ("S", S)):
+        style.check_size(net, max((arguments.content_layer, *lam), key=net.names.index), picture.shape, name)
     folder = _folder(arguments)
     print(f"C {_sides(C)}, S {_sides(S)}; network {source}; content {arguments.content_layer}, "
           f"style {' '.join(f'{l}={weight:g}' for l, weight in arguments.style_layers.items())}")
