@@ -427,6 +427,16 @@ def threads():
     scratchnet.threads(before)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only some systems fork")
+def test_c4_a_forked_child_has_threads_of_its_own():
+    code = ("import os, numpy as np; from scratchnet.layers import Conv2D; layer, x = Conv2D(8, 8), np.ones((4, 64, 64, 8), np.float32); "
+            "z = layer.forward(x)[0]; child = os.fork(); "
+            "same = np.array_equal(layer.forward(x)[0], z); "
+            "os._exit(0 if same else 3) if child == 0 else print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))")
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "0", run.stderr
+
+
 def blas_threads():
     return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 

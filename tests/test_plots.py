@@ -255,8 +255,9 @@ def test_a_heatmap_refuses_what_is_no_style_matrix(G_S, G_G, error, tmp_path):
 
 
 def test_a_heatmap_of_zeros_and_one_of_many_channels_are_drawn(tmp_path):
-    plots.gram_heatmap(tmp_path / "zero.png", np.zeros((3, 3)), np.zeros((3, 3)))
-    plots.gram_heatmap(tmp_path / "many.png", np.ones((512, 512), np.float32))
+    for path in (plots.gram_heatmap(tmp_path / "zero.png", np.zeros((3, 3)), np.zeros((3, 3))),
+                 plots.gram_heatmap(tmp_path / "many.png", np.ones((512, 512), np.float32))):
+        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("array, words", [

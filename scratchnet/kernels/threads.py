@@ -65,6 +65,16 @@ def threads(n=None):
         return _threads
 
 
+def _begin_anew():
+    """In a forked child none of the pool's threads exist, and a lock may be held by one that does not."""
+    global _pool, _lock, _blas
+    _pool, _lock, _blas = None, threading.Lock(), _SingleThreadedBLAS()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 def run(task, parts):
     """task(part) for every part, over the pool; returns when all are done, and raises what the first to fail raised.
 
