@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import runpy
 import sys
 import time
@@ -37,6 +38,8 @@ def main(words=None):
     except KeyboardInterrupt:
         print("\nstopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:                           # the reader of our output left: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

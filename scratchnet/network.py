@@ -57,12 +57,12 @@ class Network:
         params  False: the caches hold only the way back to x (masks and winners); so it is in a frozen network
         -> ({name: array}, caches)        Raises ShapeError for an unknown name.
         """
-        until = self.names[-1] if until is None else self._known(until)
+        until = self.names[-1] if until is None else self.known(until)
         run = self.names[:self.names.index(until) + 1]
         if keep is not None:
             keep = set(keep)
             for name in keep:
-                if self._known(name) not in run:
+                if self.known(name) not in run:
                     raise ShapeError(f"keep asks for {name!r}, which comes after until={until!r}.")
         a, caches, params = {}, {}, params and not self.frozen
         x, done = np.asarray(x), None
@@ -90,7 +90,7 @@ class Network:
         da  {name: dJ/da of that layer's output}        -> (dx, {"conv1_1.W": dJ/dW, ...})
         """
         for name in da:
-            if self._known(name) not in caches:
+            if self.known(name) not in caches:
                 raise ShapeError(f"a gradient arrives at {name!r}, but forward stopped before it: use until={name!r} or later.")
         if not da:
             raise ShapeError("backward needs the gradient of at least one layer, {name: da}.")
@@ -121,7 +121,7 @@ class Network:
             state.update({f"{name}.{key}": array for key, array in (new or {}).items()})
         return state
 
-    def _known(self, name):
+    def known(self, name):
         """The name itself if there is such a layer. Raises ShapeError with the nearest one."""
         if name not in self.layers:
             near = difflib.get_close_matches(str(name), self.names, 1)
@@ -192,7 +192,7 @@ class Network:
 
     def summary(self, shape, until=None):
         """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
-        last = len(self.layers) if until is None else 1 + self.names.index(self._known(until))
+        last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
 
 

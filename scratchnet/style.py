@@ -6,7 +6,6 @@ The weights of the network stay as they are; what is trained is the picture. Sou
 transfer, cost function. Gatys, Ecker & Bethge 2016.
 """
 
-import difflib
 import math
 from dataclasses import dataclass, field
 
@@ -151,10 +150,7 @@ def check_layers(net, content_layer, lam):
     if not isinstance(lam, dict):
         raise ShapeError(f"lam = {lam!r}; expected {{layer: weight}}.")
     for name in (content_layer, *lam):
-        if name not in net.layers:
-            near = difflib.get_close_matches(str(name), net.names, 1)
-            raise ShapeError(f"unknown layer {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
-                             f"Available: {', '.join(net.names)}")
+        net.known(name)
     if not lam or not all(0 <= weight < math.inf for weight in lam.values()) or sum(lam.values()) == 0:
         raise ShapeError(f"lam = {lam}; expected {{layer: weight}} with weights from 0 up, not all zero.")
     return {name: float(weight) for name, weight in lam.items()}
