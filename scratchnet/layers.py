@@ -32,6 +32,13 @@ def in_dtype_of(a_prev, *parameters):
     return [parameter.astype(a_prev.dtype, copy=False) for parameter in parameters]
 
 
+def _ready(layer, a_prev, n_C_prev):
+    """What the kernels of a layer with filters take: a_prev, W, b, stride and padding in pixels."""
+    a_prev = expect_batch(a_prev, n_C=n_C_prev)
+    _, pads = window_output(a_prev.shape, layer.window, layer.stride, layer.pad)
+    return a_prev, *in_dtype_of(a_prev, layer.params["W"], layer.params["b"]), layer.stride, pads
+
+
 @dataclass(eq=False)
 class Conv2D:
     """z[l] = W[l] * a[l-1] + b[l]: a filter of side f at every position.   (m, n_H_prev, n_W_prev, n_C_prev) -> (m, n_H, n_W, n_C)
@@ -59,18 +66,14 @@ class Conv2D:
         self.rng = None
 
     def forward(self, a_prev, training=False, rng=None, params=True):
-        a_prev = expect_batch(a_prev, n_C=self.n_C_prev)
-        _, pads = window_output(a_prev.shape, self.window, self.stride, self.pad)
-        W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
-        z = kernels.conv2d(a_prev, W, b, self.stride, pads, self.kept)
+        a_prev, *rest = _ready(self, a_prev, self.n_C_prev)
+        z = kernels.conv2d(a_prev, *rest, self.kept)
         return z, (a_prev if params else None, a_prev.shape)
 
     def forward_relu(self, a_prev, params=True):
         """forward of this layer and of a ReLU behind it at once, where nobody asks for z: a, and the caches of both."""
-        a_prev = expect_batch(a_prev, n_C=self.n_C_prev)
-        _, pads = window_output(a_prev.shape, self.window, self.stride, self.pad)
-        W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
-        a, mask = kernels.conv2d_relu(a_prev, W, b, self.stride, pads, self.kept)
+        a_prev, *rest = _ready(self, a_prev, self.n_C_prev)
+        a, mask = kernels.conv2d_relu(a_prev, *rest, self.kept)
         return a, (a_prev if params else None, a_prev.shape), mask
 
     def backward(self, dz, cache):
@@ -124,10 +127,8 @@ class DepthwiseConv2D:
         self.rng = None
 
     def forward(self, a_prev, training=False, rng=None, params=True):
-        a_prev = expect_batch(a_prev, n_C=self.n_C)
-        _, pads = window_output(a_prev.shape, self.window, self.stride, self.pad)
-        W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
-        z = kernels.depthwise_conv2d(a_prev, W, b, self.stride, pads)
+        a_prev, *rest = _ready(self, a_prev, self.n_C)
+        z = kernels.depthwise_conv2d(a_prev, *rest)
         return z, (a_prev if params else None, a_prev.shape)
 
     def backward(self, dz, cache):

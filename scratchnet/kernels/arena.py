@@ -1,6 +1,6 @@
 """Large arrays on memory that was used before, because fresh memory is slow: the system zeroes it page by page.
 
-A step of style transfer makes and drops the same arrays as the step before, 450 MB of them for VGG-19 at 300x400. `empty` hands out
+A step of style transfer makes and drops the same arrays as the step before, hundreds of megabytes of them. `empty` hands out
 memory that nobody holds any more. Nobody has to give anything back: Python counts who holds an array, and so can we.
 """
 
