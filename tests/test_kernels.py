@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 import scratchnet
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
-from scratchnet.kernels import gemm, jit, loops, pooling, winograd
+from scratchnet.kernels import gemm, jit, loops, pointwise, pooling, winograd
 from scratchnet.kernels.threads import run
 from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
 from scratchnet.network import Network
@@ -199,7 +199,7 @@ def test_fast_convolutions_equal_the_loops(fast, window, n_C):
     assert_close(fast.conv2d(a_prev, W, b, stride, pad), z)
     assert_close(fast.conv2d_da_prev(dz, W, stride, pad, *sides), loops.conv2d_da_prev(dz, W, stride, pad, *sides))
     assert_close(fast.conv2d_dW(a_prev, dz, stride, pad, *f), loops.conv2d_dW(a_prev, dz, stride, pad, *f))
-    assert_close(fast.conv2d_db(dz), loops.conv2d_db(dz))
+    assert_close(pointwise.conv2d_db(dz), loops.conv2d_db(dz))
 
 
 @given(m=st.integers(1, 3), sides=st.tuples(*2 * [st.integers(1, 11)]), pad=st.tuples(*4 * [st.integers(0, 2)]),
@@ -212,6 +212,7 @@ def test_winograd_equals_the_loops(m, sides, pad, channels, dtype):
     dz = like(a_prev, *z.shape)
     assert_close(winograd.conv2d(a_prev, W, b, 1, pad), z)
     assert_close(winograd.conv2d_da_prev(dz, W, 1, pad, *sides), loops.conv2d_da_prev(dz, W, 1, pad, *sides))
+    assert_close(winograd.conv2d_dW(a_prev, dz, 1, pad, 3, 3), loops.conv2d_dW(a_prev, dz, 1, pad, 3, 3))
     a, mask = winograd.conv2d(a_prev, W, b, 1, pad, relu=True)
     assert_close(a, np.maximum(z, 0))
     assert np.array_equal(mask, a > 0)
@@ -222,12 +223,14 @@ def test_winograd_equals_the_loops(m, sides, pad, channels, dtype):
 def test_both_ways_of_winograd_agree_with_the_loops_over_many_channels(monkeypatch, small, dtype):
     monkeypatch.setattr(winograd, "SMALL", small)
     monkeypatch.setattr(winograd, "STRIP", 1)                           # the fewest tiles in a strip: several strips
+    monkeypatch.setattr(winograd, "GROUP", 1)
     rng = np.random.default_rng(0)
     a_prev, W, b = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 30, 35, 70), (3, 3, 70, 65), (65,))]
     z = loops.conv2d(a_prev, W, b, 1, (1, 1, 1, 1))
     assert_close(winograd.conv2d(a_prev, W, b, 1, (1, 1, 1, 1)), z)
     dz = like(z, *z.shape)
     assert_close(winograd.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35), loops.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35))
+    assert_close(winograd.conv2d_dW(a_prev, dz, 1, (1, 1, 1, 1), 3, 3), loops.conv2d_dW(a_prev, dz, 1, (1, 1, 1, 1), 3, 3))
 
 
 @pytest.mark.parametrize("n_C", [3, 16], ids=["gemm", "winograd"])

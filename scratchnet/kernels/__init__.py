@@ -4,6 +4,7 @@
     gemm.py       convolution as a matrix product over patches
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
     pooling.py    max pooling, a pixel's channels at a time
+    pointwise.py  ReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
 
 `a_prev`, `W`, `dz` must be of one float type. Arrays are made contiguous and writable here, once, because numba would
@@ -13,7 +14,10 @@ in training passes None, and filters are transformed at every call.
 
 import numpy as np
 
-from scratchnet.kernels import arena, gemm, loops, pooling, winograd
+from scratchnet.kernels import arena, gemm, loops, pointwise, pooling, winograd
+
+
+KEPT = 16 * 2 ** 20            # bytes; transforming larger filters again is a tenth of the layer's time, keeping them half of all memory
 
 
 def _plain(a):
@@ -21,14 +25,14 @@ def _plain(a):
     return a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
 
 
-def _winograd_pays(W, stride, pad):
+def _winograd_pays(f_H, f_W, n_C_prev, n_C, stride, pad):
     """Measured: below some eight channels on either side the transforms cost more than the multiplications they save."""
-    return W.shape[:2] == (3, 3) and stride == 1 and min(W.shape[2:]) >= 8 and max(pad) <= 2
+    return f_H == f_W == 3 and stride == 1 and min(n_C_prev, n_C) >= 8 and max(pad) <= 2
 
 
 def _filters(W, kept):
     """The transformed filters: kept ones if there are any, new ones else."""
-    if kept is None or W.flags.writeable:             # whoever can write W can make the kept ones wrong
+    if kept is None or W.flags.writeable or 4 * W.nbytes > KEPT:       # whoever can write W can make the kept ones wrong
         return winograd.filters(W)
     if kept.get("W") is not W:
         kept["W"], kept["U"] = W, winograd.filters(W)
@@ -37,41 +41,42 @@ def _filters(W, kept):
 
 def conv2d(a_prev, W, b, stride, pad, kept=None):
     """z = W * a_prev + b. See loops.conv2d."""
-    if _winograd_pays(W, stride, pad):
+    if _winograd_pays(*W.shape, stride, pad):
         return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept))
-    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad)
 
 
 def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
     """max(z, 0) and z > 0, for a z that nobody else asks for."""
-    if _winograd_pays(W, stride, pad):
+    if _winograd_pays(*W.shape, stride, pad):
         return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept), relu=True)
-    z = gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
-    return np.maximum(z, 0, out=z), z > 0
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, relu=True)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
-    if _winograd_pays(W, stride, pad):
+    if _winograd_pays(*W.shape, stride, pad):
         return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept))
     return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
 
 
 def conv2d_relu_da_prev(da, mask, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of a convolution and the ReLU behind it, whose mask says where z was positive."""
-    if _winograd_pays(W, stride, pad):
+    if _winograd_pays(*W.shape, stride, pad):
         return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept), _plain(mask))
     return conv2d_da_prev(relu_dz(da, mask), W, stride, pad, n_H_prev, n_W_prev)
 
 
 def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     """dJ/dW of conv2d. See loops.conv2d_dW."""
+    if _winograd_pays(f_H, f_W, a_prev.shape[3], dz.shape[3], stride, pad):
+        return winograd.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
     return gemm.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
 
 
 def conv2d_db(dz):
     """dJ/db of conv2d. See loops.conv2d_db."""
-    return gemm.conv2d_db(dz)
+    return pointwise.conv2d_db(_plain(dz))
 
 
 def plus(a, b):
@@ -81,7 +86,7 @@ def plus(a, b):
 
 def relu_dz(da, mask):
     """dJ/dz of a ReLU: da where z was positive, else 0."""
-    return np.multiply(da, mask, out=arena.empty(da.shape, da.dtype))
+    return pointwise.relu_dz(_plain(da), _plain(mask))
 
 
 def depthwise_conv2d(a_prev, W, b, stride, pad):

@@ -7,7 +7,7 @@ the shapes, never by the number of threads, and each writes its own part of the 
 
 import os
 import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -18,20 +18,24 @@ class _SingleThreadedBLAS:
     the first sets it, the last restores what it found."""
 
     def __init__(self):
-        self.lock, self.inside, self.controller, self.limit = threading.Lock(), 0, None, None
+        self.lock, self.inside, self.libraries, self.before = threading.Lock(), 0, None, []
 
     def __enter__(self):
         with self.lock:
             if self.inside == 0:
-                self.controller = self.controller or ThreadpoolController()       # 0.3 ms to make, so it is kept
-                self.limit = self.controller.limit(limits=1, user_api="blas")
+                if self.libraries is None:            # looked for once: it takes 0.3 ms
+                    self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self.before = [library.get_num_threads() for library in self.libraries]
+                for library in self.libraries:
+                    library.set_num_threads(1)
             self.inside += 1
 
     def __exit__(self, *error):
         with self.lock:
             self.inside -= 1
             if self.inside == 0:
-                self.limit.restore_original_limits()
+                for library, threads in zip(self.libraries, self.before):
+                    library.set_num_threads(threads)
 
 
 _blas = _SingleThreadedBLAS()
@@ -78,36 +82,45 @@ if hasattr(os, "register_at_fork"):
 def run(task, parts):
     """task(part) for every part, over the pool; returns when all are done, and raises what the first to fail raised.
 
-    Ctrl-C is answered as soon as the parts at work are done: those not begun are dropped.
+    The caller works too, beside the pool's threads. Ctrl-C is answered as soon as the parts at work are done: those not
+    begun are dropped.
     """
     parts = list(parts)
     with _blas:
-        n = threads()
-        if n == 1 or len(parts) < 2 or getattr(_mine, "worker", False):
+        n = min(threads(), len(parts))
+        if n < 2 or getattr(_mine, "worker", False):
             for part in parts:
                 task(part)
             return
-        waiting = iter(parts)
-        take = threading.Lock()
-        stop = threading.Event()
+        waiting, take, stop = iter(parts), threading.Lock(), threading.Event()
 
         def work():
-            _mine.worker = True
-            while not stop.is_set():
-                with take:
-                    part = next(waiting, stop)
-                if part is stop:
-                    return
-                task(part)
+            try:
+                while not stop.is_set():
+                    with take:
+                        part = next(waiting, stop)
+                    if part is stop:
+                        return
+                    task(part)
+            except BaseException:
+                stop.set()
+                raise
 
-        futures = _submit(work, min(n, len(parts)))
+        others = _submit(work, n - 1)
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
+            _mine.worker = True                        # a kernel inside a kernel's part runs where it is
+            work()
         finally:
+            _mine.worker = False
             stop.set()
-            wait(futures)
+            wait(others)
+        for other in others:
+            other.result()
+
+
+def _work(work):
+    _mine.worker = True
+    work()
 
 
 def _submit(work, times):
@@ -115,8 +128,8 @@ def _submit(work, times):
     n = threads()
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(n, thread_name_prefix="scratchnet")
-        return [_pool.submit(work) for _ in range(times)]
+            _pool = ThreadPoolExecutor(max(1, n - 1), thread_name_prefix="scratchnet")
+        return [_pool.submit(_work, work) for _ in range(times)]
 
 
 def buffer(name, size, dtype):
