@@ -257,6 +257,32 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     assert_close(*back)
 
 
+@given(window=windows())
+def test_fast_depthwise_convolutions_equal_the_loops(window):
+    a_prev, f, stride, pad = window
+    W, b = like(a_prev, *f, a_prev.shape[3]), like(a_prev, a_prev.shape[3])
+    z = loops.depthwise_conv2d(a_prev, W, b, stride, pad)
+    dz = like(a_prev, *z.shape)
+    assert_close(kernels.depthwise_conv2d(a_prev, W, b, stride, pad), z)
+    back = [version.depthwise_conv2d_da_prev(dz, W, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
+    assert_close(*back)
+    assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
+
+
+@given(window=windows(), dead=st.booleans())
+def test_fast_average_and_l2_pooling_equal_the_loops(window, dead):
+    a_prev, f, stride, pad = window
+    a_prev = a_prev * 0 if dead else a_prev
+    sides = a_prev.shape[1:3]
+    a = loops.avg_pool(a_prev, *f, stride, pad)
+    da = like(a_prev, *a.shape)
+    assert_close(kernels.avg_pool(a_prev, *f, stride, pad), a)
+    assert_close(kernels.avg_pool_da_prev(da, *f, stride, pad, *sides), loops.avg_pool_da_prev(da, *f, stride, pad, *sides))
+    a = loops.l2_pool(a_prev, *f, stride, pad)
+    assert_close(kernels.l2_pool(a_prev, *f, stride, pad), a)
+    assert_close(kernels.l2_pool_da_prev(da, a_prev, a, *f, stride, pad), loops.l2_pool_da_prev(da, a_prev, a, *f, stride, pad))
+
+
 @pytest.mark.parametrize("rows, inner, columns", [
     (16, 128, 1024), (1, 4096, 300), (64, 5000, 64), (3000, 20, 20), (0, 5, 4), (5, 0, 4), (70, 200, 80), (1000, 33, 65)])
 @BOTH_DTYPES

@@ -3,7 +3,8 @@
     loops.py      every kernel as its definition, compiled
     gemm.py       convolution as a matrix product over patches
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
-    pooling.py    max pooling, a pixel's channels at a time
+    depthwise.py  one filter a channel, a pixel's channels at a time
+    pooling.py    windows: the largest, the mean, the length
     pointwise.py  ReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
 
@@ -14,7 +15,7 @@ in training passes None, and filters are transformed at every call.
 
 import numpy as np
 
-from scratchnet.kernels import arena, gemm, loops, pointwise, pooling, winograd
+from scratchnet.kernels import arena, depthwise, gemm, loops, pointwise, pooling, winograd
 
 
 KEPT = 16 * 2 ** 20            # bytes; transforming larger filters again is a tenth of the layer's time, keeping them half of all memory
@@ -91,17 +92,17 @@ def relu_dz(da, mask):
 
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """One filter a channel. See loops.depthwise_conv2d."""
-    return loops.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
+    return depthwise.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
 
 
 def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of depthwise_conv2d."""
-    return loops.depthwise_conv2d_da_prev(_plain(dz), _plain(W), stride, pad, n_H_prev, n_W_prev)
+    return depthwise.depthwise_conv2d_da_prev(_plain(dz), _plain(W), stride, pad, n_H_prev, n_W_prev)
 
 
 def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     """dJ/dW of depthwise_conv2d."""
-    return loops.depthwise_conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
+    return depthwise.depthwise_conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
 
 
 def max_pool(a_prev, f_H, f_W, stride, pad):
@@ -114,24 +115,29 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     return pooling.max_pool_da_prev(_plain(da), _plain(winner), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
+def _pooling(f_H, f_W):
+    """Sums over large windows, which are rare, lose digits in float32: the loops add them up in float64."""
+    return pooling if f_H * f_W <= 64 else loops
+
+
 def avg_pool(a_prev, f_H, f_W, stride, pad):
     """The mean of each window. See loops.avg_pool."""
-    return loops.avg_pool(_plain(a_prev), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).avg_pool(_plain(a_prev), f_H, f_W, stride, pad)
 
 
 def avg_pool_da_prev(da, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of avg_pool."""
-    return loops.avg_pool_da_prev(_plain(da), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+    return _pooling(f_H, f_W).avg_pool_da_prev(_plain(da), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
 def l2_pool(a_prev, f_H, f_W, stride, pad):
     """The length of each window. See loops.l2_pool."""
-    return loops.l2_pool(_plain(a_prev), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).l2_pool(_plain(a_prev), f_H, f_W, stride, pad)
 
 
 def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
     """dJ/da_prev of l2_pool."""
-    return loops.l2_pool_da_prev(_plain(da), _plain(a_prev), _plain(a), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).l2_pool_da_prev(_plain(da), _plain(a_prev), _plain(a), f_H, f_W, stride, pad)
 
 
 def matmul(A, B):
