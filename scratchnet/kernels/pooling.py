@@ -93,9 +93,9 @@ def avg_pool_da_prev(da, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
 
 def l2_pool(a_prev, f_H, f_W, stride, pad):
     """As loops.l2_pool."""
-    n_C = a_prev.shape[3]
-    a = depthwise.depthwise_conv2d(a_prev * a_prev, _equal(a_prev, f_H, f_W, 1), np.zeros(n_C, a_prev.dtype), stride, pad)
-    return np.sqrt(a, out=a)
+    squares = np.square(a_prev, dtype=np.float64)      # in float32 those of 1e-25 are nothing, and of 1e25 infinite
+    a = depthwise.depthwise_conv2d(squares, _equal(squares, f_H, f_W, 1), np.zeros(a_prev.shape[3]), stride, pad)
+    return np.sqrt(a, out=a).astype(a_prev.dtype)
 
 
 def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
