@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scratchnet import images
+from scratchnet import images, kernels
 from scratchnet.errors import ShapeError
 from scratchnet.optimizers import Adam
 from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_slope, through_gram, total_variation
@@ -21,7 +21,7 @@ LAM = {l: 1 / len(STYLE_LAYERS) for l in STYLE_LAYERS}
 CONTENT_LAYER = "relu4_2"
 STARTS = ("content", "noise", "mix")
 LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
-STRIPS, PROGRAM = 64 * 2 ** 20, 150 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
+STRIPS, PROGRAM = 32 * 2 ** 20, 130 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
 
 
 @dataclass
@@ -177,18 +177,21 @@ def _pixels(G):
 def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
     """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
 
-    Counted: parameters and their transformed filters; the masks and winners that caches hold; the activations kept for the
-    costs, once as a_C and once as a_G with its gradient; the largest layer in and out; the strips that kernels have at
-    work; Python with its libraries.
+    Counted: parameters and their transformed filters, those kept and the largest that is not; the masks and winners that
+    caches hold; the activations kept for the costs, and a_C; the largest layer in and out and the gradient that meets it
+    there; the strips that kernels have at work; Python with its libraries.
     """
     keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
     rows = net.summary(shape, until=max(keep, key=net.names.index)).rows
     item = next(iter(net.params.values())).itemsize
-    convolutions = [net.layers[row.layer] for row in rows if row.kind == "Conv2D"]
-    filters = sum(36 * layer.n_C_prev * layer.n_C for layer in convolutions if layer.window == (3, 3) and layer.n_C_prev >= 8)
-    parameters = (sum(array.size for array in net.params.values()) + filters) * item
+    parameters = item * sum(row.parameters for row in rows)
+    kept, passing = 0, 0
+    for row in rows:
+        if row.kind == "Conv2D":
+            W = net.layers[row.layer].params["W"]
+            size = kernels.filters_size(W)
+            kept, passing = (kept + size, passing) if kernels.keeps_filters(W, row.shape) else (kept, max(passing, size))
     caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
-    kept = sum(math.prod(row.shape) * 2 * item for row in rows if row.layer in keep) + \
-        sum(math.prod(row.shape) * item for row in rows if row.layer == content_layer)
+    activations = item * sum(math.prod(row.shape) * (1 + (row.layer == content_layer)) for row in rows if row.layer in keep)
     working = 3 * item * max(math.prod(row.shape) for row in rows)
-    return parameters + caches + kept + working + STRIPS + PROGRAM
+    return parameters + kept + passing + caches + activations + working + STRIPS + PROGRAM

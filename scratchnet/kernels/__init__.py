@@ -18,7 +18,8 @@ import numpy as np
 from scratchnet.kernels import arena, depthwise, gemm, loops, pointwise, pooling, winograd
 
 
-KEPT = 16 * 2 ** 20            # bytes; transforming larger filters again is a tenth of the layer's time, keeping them half of all memory
+KEPT = 16 * 2 ** 20            # bytes of transformed filters that a frozen layer keeps for a picture of any size
+FEW_TILES = 100                # for a smaller picture it keeps larger ones too: transforming again would take longer than the products
 
 
 def _plain(a):
@@ -31,9 +32,24 @@ def _winograd_pays(f_H, f_W, n_C_prev, n_C, stride, pad):
     return f_H == f_W == 3 and stride == 1 and min(n_C_prev, n_C) >= 8 and max(pad) <= 2
 
 
-def _filters(W, kept):
+def filters_size(W):
+    """Bytes of a layer's transformed filters; 0 where none are used."""
+    return 4 * W.nbytes if _winograd_pays(*W.shape, 1, (1, 1)) else 0
+
+
+def keeps_filters(W, shape):
+    """Whether a frozen layer keeps its transformed filters, given the shape of its pictures.
+
+    Kept for all of VGG-19 they would be a third of a step's memory; made again, they cost a tenth of the time of a layer with
+    FEW_TILES, and less of a larger one.
+    """
+    tiles = shape[0] * -(-shape[1] // 4) * -(-shape[2] // 4)
+    return filters_size(W) <= KEPT or tiles <= FEW_TILES
+
+
+def _filters(W, kept, shape):
     """The transformed filters: kept ones if there are any, new ones else."""
-    if kept is None or W.flags.writeable or 4 * W.nbytes > KEPT:       # whoever can write W can make the kept ones wrong
+    if kept is None or W.flags.writeable or not keeps_filters(W, shape):      # whoever can write W can make kept ones wrong
         return winograd.filters(W)
     if kept.get("W") is not W:
         kept["W"], kept["U"] = W, winograd.filters(W)
@@ -43,28 +59,28 @@ def _filters(W, kept):
 def conv2d(a_prev, W, b, stride, pad, kept=None):
     """z = W * a_prev + b. See loops.conv2d."""
     if _winograd_pays(*W.shape, stride, pad):
-        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept))
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape))
     return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad)
 
 
 def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
     """max(z, 0) and z > 0, for a z that nobody else asks for."""
     if _winograd_pays(*W.shape, stride, pad):
-        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept), relu=True)
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape), relu=True)
     return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, relu=True)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
     if _winograd_pays(*W.shape, stride, pad):
-        return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept))
+        return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept, dz.shape))
     return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
 
 
 def conv2d_relu_da_prev(da, mask, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of a convolution and the ReLU behind it, whose mask says where z was positive."""
     if _winograd_pays(*W.shape, stride, pad):
-        return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept), _plain(mask))
+        return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept, da.shape), _plain(mask))
     return conv2d_da_prev(relu_dz(da, mask), W, stride, pad, n_H_prev, n_W_prev)
 
 
