@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 
 from scratchnet.errors import WeightsError
-from scratchnet.readers import npz
+from scratchnet.readers import npz, pytorch, safetensors, zips
 from scratchnet.readers.npz import save
 
-READERS = {".npz": npz}
+READERS = {".npz": npz, ".pth": pytorch, ".pt": pytorch, ".safetensors": safetensors}
+PICKLES = (".pkl", ".pickle")                         # what is under these names is refused, unless PyTorch wrote it
 MAX_BYTES = 2 * 2 ** 30
 
 __all__ = ["read", "read_notes", "save"]
@@ -24,8 +25,10 @@ def read(path, expect=None, max_bytes=MAX_BYTES, kinds="f"):
 
     expect     {name: shape} where the caller knows them: the file may then hold little more than these, in float64
     max_bytes  what it may hold otherwise; both are checked before anything is allocated
-    kinds      NumPy's letters of what may be inside. "fiu" lets whole numbers in, the steps that an optimiser counts
-    Raises FileNotFoundError, or WeightsError naming the file, the array and what to do.
+    kinds      NumPy's letters of what may be inside. "fiu" lets whole numbers in, the steps that an optimiser counts. Without them
+               PyTorch's num_batches_tracked is left out, and any other whole number is refused
+    The names are the file's own, without the 'module.' that PyTorch's DataParallel puts in front of all of them. What had to be
+    chosen or converted is said in a warning. Raises FileNotFoundError, or WeightsError naming the file, the array and what to do.
     """
     path, reader = _door(path)
     if expect is not None:
@@ -36,11 +39,11 @@ def read(path, expect=None, max_bytes=MAX_BYTES, kinds="f"):
 def read_notes(path):
     """What save put beside the arrays, a dict; empty for a file that scratchnet did not make. Raises what read raises."""
     path, reader = _door(path)
-    return reader.read_notes(path)
+    return npz.read_notes(path) if reader is npz else {}
 
 
 def _door(path):
-    """The path and who reads it: by its suffix, or by its first bytes under a name that says nothing."""
+    """The path and who reads it: by what the file holds where its first bytes tell, or by its suffix."""
     path = Path(os.path.expanduser(os.fsdecode(path)))
     if not path.exists():
         raise FileNotFoundError(f"No weights at '{path}' (looked in {Path.cwd()}).")
@@ -50,7 +53,19 @@ def _door(path):
         start = file.read(15)
     if not start:
         raise WeightsError(f"'{path.name}' is empty (0 bytes): an interrupted save or download. Get it again.")
-    kind = ".npz" if path.suffix not in READERS and start.startswith(b"PK") else path.suffix
-    if kind not in READERS:
+    reader = _by_content(path, start) or READERS.get(path.suffix)
+    if reader is None:
         raise WeightsError(f"'{path.name}' is not of a known kind; readable are {', '.join(READERS)}. It starts with {start!r}.")
-    return path, READERS[kind]
+    return path, reader
+
+
+def _by_content(path, start):
+    """The reader of what the file begins like, whatever it is called; None where that says nothing."""
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= safetensors.MAX_HEADER:
+        return safetensors                             # before pickles: the length of its list may begin with their byte
+    if start.startswith(b"PK"):
+        names = zips.names(path)
+        if any(name.endswith("/data.pkl") for name in names):
+            return pytorch
+        return npz if path.suffix not in READERS or any(name.endswith(".npy") for name in names) else None
+    return pytorch if start.startswith(b"\x80") or path.suffix in PICKLES else None
