@@ -52,7 +52,7 @@ def ours():
         at = net.with_params(params)
         a, caches = at.forward(x, keep=["scores"], training=True)
         J, dz = softmax_cross_entropy(a["scores"], labels)
-        return J, at.backward({"scores": dz}, caches, to_x=False)[1]
+        return J, at.backward({"scores": dz}, caches, to_x=False, release=True)[1]
 
     def step():
         nonlocal params

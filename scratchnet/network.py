@@ -84,12 +84,13 @@ class Network:
         return (hasattr(self.layers[name], "forward_relu") and following is not None
                 and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
 
-    def backward(self, da, caches, to_x=True):
+    def backward(self, da, caches, to_x=True, release=False):
         """Gradients poured in at the layers of `da`, carried back to the input.
 
         da    {name: dJ/da of that layer's output}, or a function that makes it when the way back has come there, so that
               large gradients need not exist all at a time
         to_x  False, in training: dx is not worked out, and is None       -> (dx, {"conv1_1.W": dJ/dW, ...})
+        release  True: each cache is taken out of `caches` when it has been used, so that its memory serves the next layer
         """
         for name in da:
             if self.known(name) not in caches:
@@ -99,18 +100,19 @@ class Network:
         run, dx, grads, done = list(caches), None, {}, None
         deepest = max(run.index(name) for name in da)
         first = next((name for name in run if self.layers[name].params), run[0])
+        take = caches.pop if release else caches.get
         for name, before in zip(run[deepest::-1], [*run[:deepest][::-1], None]):
             if name == done:                           # a convolution that ran with the ReLU behind it
                 continue
             try:
                 dx = _poured_in(dx, da.get(name), name)
                 if name == first and not to_x:
-                    dx, layer_grads = None, _gradients(self.layers[name], dx, caches[name])
+                    dx, layer_grads = None, _gradients(self.layers[name], dx, take(name))
                 elif before is not None and not (before == first and not to_x) and self._relu_at_once(before, name, da):
-                    dx, layer_grads = self.layers[before].backward_relu(dx, caches[before], caches[name])
+                    dx, layer_grads = self.layers[before].backward_relu(dx, take(before), take(name))
                     done = name = before
                 else:
-                    dx, layer_grads = self.layers[name].backward(dx, caches[name])
+                    dx, layer_grads = self.layers[name].backward(dx, take(name))
             except ShapeError as e:
                 raise ShapeError(f"{name}: {e}") from e
             grads.update({f"{name}.{key}": g for key, g in layer_grads.items()})

@@ -77,7 +77,7 @@ class TotalCost:
     def __call__(self, G, i=0):
         """-> (Step i at G, dJ/dG)."""
         step, da, caches = self._costs(G, i)
-        dG, _ = self.net.backward(da, caches)
+        dG, _ = self.net.backward(da, caches, release=True)
         return step, dG + self.tv / _pixels(G) * total_variation(G)[1] if self.tv else dG
 
     def step(self, G, i):

@@ -151,6 +151,14 @@ def test_in_training_nobody_needs_the_way_to_the_pixels(monkeypatch, first):
     assert all(np.array_equal(grads[name], g) for name, g in expected.items())
 
 
+def test_caches_are_let_go_one_by_one_when_asked():
+    net = small()
+    a, caches = net.forward(pictures())
+    expected = net.backward(gradients_at(a), caches)[0]
+    assert list(caches) == net.names
+    assert np.array_equal(net.backward(gradients_at(a), caches, release=True)[0], expected) and caches == {}
+
+
 def test_a_network_may_be_frozen_as_far_as_it_is_used():
     net = small()
     frozen = net.freeze(until="relu1")

@@ -5,6 +5,7 @@ memory that nobody holds any more. Nobody has to give anything back: Python coun
 """
 
 import math
+import mmap
 import sys
 import threading
 
@@ -35,13 +36,13 @@ def zeros(shape, dtype):
 
 
 def _block(size):
-    """Bytes that nobody else holds: the smallest free block that is large enough, but not twice too large, or a new one.
+    """Bytes that nobody else holds: the smallest free block that is large enough, but not a quarter too large, or a new one.
 
     Before a new one is made, free blocks are given back to the system until all together keep to the limit.
     """
     global _most
     free = [i for i in range(len(_blocks)) if sys.getrefcount(_blocks[i]) == 2]        # held by the list and by this question
-    fitting = [i for i in free if size <= _blocks[i].size <= 2 * size]
+    fitting = [i for i in free if size <= _blocks[i].size <= 1.25 * size]
     if fitting:
         _blocks.append(_blocks.pop(min(fitting, key=lambda i: _blocks[i].size)))
         return _blocks[-1]
@@ -53,5 +54,15 @@ def _block(size):
         total -= _blocks[gone[-1]].size
     for i in reversed(gone):
         del _blocks[i]
-    _blocks.append(np.empty(size, np.uint8))
+    _blocks.append(_fresh(size))
     return _blocks[-1]
+
+
+def _fresh(size):
+    """New memory from the system itself, to which it goes back at once when it is dropped; the allocator would keep it."""
+    if not hasattr(mmap, "MAP_PRIVATE"):               # Windows
+        return np.empty(size, np.uint8)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        pages.madvise(mmap.MADV_HUGEPAGE)              # as NumPy asks for: fewer, larger pages
+    return np.frombuffer(pages, np.uint8)
