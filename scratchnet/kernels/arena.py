@@ -5,6 +5,7 @@ memory that nobody holds any more. Nobody has to give anything back: Python coun
 """
 
 import math
+import os
 import sys
 import threading
 
@@ -55,3 +56,13 @@ def _block(size):
         del _blocks[i]
     _blocks.append(np.empty(size, np.uint8))
     return _blocks[-1]
+
+
+def _begin_anew():
+    """In a forked child the lock may be held by a thread that is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
