@@ -46,8 +46,8 @@ class _SingleThreadedBLAS:
             self.found = None
 
     def _set(self, limits):
-        """threadpoolctl from 3.8 on obeys the first thread that sets a limit, and silently no other until that one gives
-        up its right. Here the count says whose turn it is, so nobody keeps a right."""
+        """threadpoolctl 3.8 obeys the first thread that sets a limit, and silently no other until that one gives up its
+        right. Here it is known who is inside, so nobody keeps a right."""
         for library, limit in zip(self.libraries, limits):
             give_up = getattr(library, "clear_controlling_thread", lambda force: None)
             give_up(force=True)
