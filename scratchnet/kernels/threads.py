@@ -133,6 +133,12 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def asked_for():
+    """What SCRATCHNET_THREADS says; None when it says nothing or no whole number from 1 up."""
+    words = os.environ.get("SCRATCHNET_THREADS", "")
+    return int(words) if words.isdecimal() and int(words) > 0 else None
+
+
 def threads(n=None):
     """How many threads kernels use; threads(n) sets it, from 1 up. The results do not depend on it, to the bit.
 
@@ -148,8 +154,7 @@ def threads(n=None):
                 if old is not None:
                     old.dismiss()
         elif _threads is None:
-            asked = os.environ.get("SCRATCHNET_THREADS", "")
-            _threads = int(asked) if asked.isdigit() and int(asked) > 0 else cores()
+            _threads = asked_for() or cores()
         return _threads
 
 
