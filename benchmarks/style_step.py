@@ -27,7 +27,7 @@ def pictures(n_H, n_W):
 def ours(weights, n_H, n_W):
     from scratchnet import models, style
     C, S, G = pictures(n_H, n_W)
-    cost = style.TotalCost(models.vgg19(weights).freeze(), C, S)
+    cost = style.TotalCost(models.vgg19(weights).freeze(until="relu5_1"), C, S)
 
     def step():
         at_G, dG = cost(G)

@@ -19,8 +19,13 @@ from scratchnet.errors import ShapeError
 from scratchnet.shapes import check_counts, check_window, expect_batch, expect_floats, expect_gradient, window_output
 
 
+UNFILLED = object()            # as rng: zeros, which take no memory until a file fills them
+
+
 def he_normal(rng, shape, n_in):
     """Filters drawn so that ReLU keeps the size of activations: variance 2 / n_in. He et al. 2015, eq. 10."""
+    if rng is UNFILLED:
+        return np.zeros(shape, np.float32)
     rng = np.random.default_rng(0) if rng is None else rng
     W = rng.standard_normal(shape, dtype=np.float32)
     W *= np.float32(np.sqrt(2 / n_in))
@@ -82,9 +87,14 @@ class Conv2D:
         _, pads = window_output(cache[1], self.window, self.stride, self.pad)
         W, = in_dtype_of(dz, self.params["W"])
         da_prev = kernels.conv2d_da_prev(dz, W, self.stride, pads, n_H_prev, n_W_prev, self.kept)
-        if a_prev is None:
-            return da_prev, {}
-        return da_prev, {"W": kernels.conv2d_dW(a_prev, dz, self.stride, pads, *self.window), "b": kernels.conv2d_db(dz)}
+        return da_prev, {} if a_prev is None else self.gradients(dz, cache)
+
+    def gradients(self, dz, cache):
+        """dJ/dW and dJ/db alone, for the first layer of a network in training: nobody asks for dJ/dx there."""
+        a_prev, shape = cache
+        _, pads = window_output(shape, self.window, self.stride, self.pad)
+        return {"W": kernels.conv2d_dW(a_prev, expect_gradient(dz, self.output_shape(shape)), self.stride, pads, *self.window),
+                "b": kernels.conv2d_db(dz)}
 
     def backward_relu(self, da, cache, mask):
         """backward of a ReLU behind this layer and of this layer at once."""

@@ -84,10 +84,12 @@ class Network:
         return (hasattr(self.layers[name], "forward_relu") and following is not None
                 and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
 
-    def backward(self, da, caches):
+    def backward(self, da, caches, to_x=True):
         """Gradients poured in at the layers of `da`, carried back to the input.
 
-        da  {name: dJ/da of that layer's output}        -> (dx, {"conv1_1.W": dJ/dW, ...})
+        da    {name: dJ/da of that layer's output}, or a function that makes it when the way back has come there, so that
+              large gradients need not exist all at a time
+        to_x  False, in training: dx is not worked out, and is None       -> (dx, {"conv1_1.W": dJ/dW, ...})
         """
         for name in da:
             if self.known(name) not in caches:
@@ -96,21 +98,24 @@ class Network:
             raise ShapeError("backward needs the gradient of at least one layer, {name: da}.")
         run, dx, grads, done = list(caches), None, {}, None
         deepest = max(run.index(name) for name in da)
+        first = next((name for name in run if self.layers[name].params), run[0])
         for name, before in zip(run[deepest::-1], [*run[:deepest][::-1], None]):
             if name == done:                           # a convolution that ran with the ReLU behind it
                 continue
-            if name in da:
-                dx = da[name] if dx is None else kernels.plus(dx, expect_gradient(da[name], dx.shape, f"the gradient at {name!r}"))
-            at_once = before is not None and self._relu_at_once(before, name, da)
-            done = before if at_once else name
             try:
-                if at_once:
+                dx = _poured_in(dx, da.get(name), name)
+                if name == first and not to_x:
+                    dx, layer_grads = None, _gradients(self.layers[name], dx, caches[name])
+                elif before is not None and not (before == first and not to_x) and self._relu_at_once(before, name, da):
                     dx, layer_grads = self.layers[before].backward_relu(dx, caches[before], caches[name])
+                    done = name = before
                 else:
                     dx, layer_grads = self.layers[name].backward(dx, caches[name])
             except ShapeError as e:
                 raise ShapeError(f"{name}: {e}") from e
-            grads.update({f"{done}.{key}": g for key, g in layer_grads.items()})
+            grads.update({f"{name}.{key}": g for key, g in layer_grads.items()})
+            if dx is None:
+                break
         return dx, dict(reversed(grads.items()))
 
     def new_state(self, caches):
@@ -148,11 +153,13 @@ class Network:
         return self.with_params({key: array.astype(dtype) for key, array in self.params.items()},
                                 {key: array.astype(dtype) for key, array in self.state.items()}, self.frozen)
 
-    def freeze(self):
-        """The same network with read-only parameters: pictures may change, weights may not. Its caches hold no more
-        than the way to the pixels needs, and backward returns no gradients of parameters."""
-        return self.with_params({key: array.copy() for key, array in self.params.items()},
-                                {key: array.copy() for key, array in self.state.items()}, frozen=True)
+    def freeze(self, until=None):
+        """The same network with read-only parameters (up to layer `until`): pictures may change, weights may not. Its caches
+        hold no more than the way to the pixels needs, and backward returns no gradients of parameters."""
+        last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
+        net = Network({name: self.layers[name] for name in self.names[:last]})
+        return net.with_params({key: array.copy() for key, array in net.params.items()},
+                               {key: array.copy() for key, array in net.state.items()}, frozen=True)
 
     # ------------------------------------------------------------------------------------------------ files, tables
 
@@ -172,19 +179,22 @@ class Network:
             raise WeightsError(f"'{path}' was made for pictures prepared by {notes.get('preprocess')}; this network has "
                                f"{self._preprocess().get('preprocess')}. Build the network with the file's preparation.")
         arrays = readers.read(path, {name: array.shape for name, array in {**self.params, **self.state}.items()})
-        self.fill(arrays, str(path))
+        self.fill(arrays, str(path), copy=False)
         return self
 
     def _preprocess(self):
         """What the file must say of how pictures are prepared: the fields of the input layer."""
         return {"preprocess": layer.describe() for layer in self.layers.values() if hasattr(layer, "describe")}
 
-    def fill(self, arrays, source="the arrays"):
-        """Parameters and state from {name: array}, cast to this network's precision. Strict, as load is."""
+    def fill(self, arrays, source="the arrays", copy=True):
+        """Parameters and state from {name: array}, cast to this network's precision. Strict, as load is.
+
+        copy  False: arrays that fit are taken as they are, by a caller who will not touch them again
+        """
         expected = {**self.params, **self.state}
         _refuse_mismatches(arrays, expected, source)
         with np.errstate(over="ignore"):               # said in words below
-            arrays = {name: arrays[name].astype(array.dtype) for name, array in expected.items()}
+            arrays = {name: arrays[name].astype(array.dtype, copy=copy) for name, array in expected.items()}
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise WeightsError(f"{source}: {name} has numbers that {array.dtype} cannot hold.")
@@ -194,6 +204,19 @@ class Network:
         """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
+
+
+def _poured_in(dx, da, name):
+    """The gradient at a layer: what came from behind, and what is poured in there."""
+    if da is None:
+        return dx
+    da = da() if callable(da) else da
+    return da if dx is None else kernels.plus(dx, expect_gradient(da, dx.shape, f"the gradient at {name!r}"))
+
+
+def _gradients(layer, dz, cache):
+    """A layer's gradients alone, if it can tell them apart from da_prev."""
+    return layer.gradients(dz, cache) if hasattr(layer, "gradients") else layer.backward(dz, cache)[1]
 
 
 def with_arrays(layer, params, state, frozen=False):

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scratchnet import images
+from scratchnet import images, kernels
 from scratchnet.errors import ShapeError
 from scratchnet.optimizers import Adam
-from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_cost, total_variation
+from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_slope, through_gram, total_variation
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAM = {l: 1 / len(STYLE_LAYERS) for l in STYLE_LAYERS}
 CONTENT_LAYER = "relu4_2"
 STARTS = ("content", "noise", "mix")
 LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
-STRIPS, PROGRAM = 64 * 2 ** 20, 150 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
+STRIPS, PROGRAM = 32 * 2 ** 20, 130 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
 
 
 @dataclass
@@ -58,10 +58,10 @@ class TotalCost:
         for name, weight in (("alpha", alpha), ("beta", beta), ("tv", tv)):
             if not 0 <= weight < math.inf:
                 raise ShapeError(f"{name} = {weight}; expected a number from 0 up.")
-        self.net = net if net.frozen else net.freeze()
         self.alpha, self.beta, self.tv = float(alpha), float(beta), float(tv)
         self.content_layer, self.normalise = content_layer, normalise
         self.keep = sorted({content_layer, *self.lam}, key=net.names.index)
+        self.net = net if net.frozen else net.freeze(until=self.keep[-1])
         C = images.expect_picture(C, "C")
         S = images.expect_picture(S, "S").astype(C.dtype, copy=False)
         for name, picture in (("C", C), ("S", S)):
@@ -78,7 +78,7 @@ class TotalCost:
         """-> (Step i at G, dJ/dG)."""
         step, da, caches = self._costs(G, i)
         dG, _ = self.net.backward(da, caches)
-        return step, dG + self.tv / _pixels(G) * total_variation(G)[1]
+        return step, dG + self.tv / _pixels(G) * total_variation(G)[1] if self.tv else dG
 
     def step(self, G, i):
         """The costs at G alone, without the way back: half the work."""
@@ -88,17 +88,23 @@ class TotalCost:
         """Step i at G, the gradients at the layers, and the caches that carry them to the pixels."""
         a, caches = self.net.forward(G, until=self.keep[-1], keep=self.keep, params=False)
         J_content, da_content = content_cost(self.a_C, a[self.content_layer], self.normalise)
-        da_content *= self.alpha                       # in place: these arrays are as large as activations, and ours
+        da_content *= self.alpha                       # in place: it is ours
         da, per_layer = {self.content_layer: da_content}, {}
         for l, weight in self.lam.items():
-            per_layer[l], da_l = layer_style_cost(self.G_S[l], a[l], self.normalise)
-            da_l *= self.beta * weight
-            da[l] = da[l] + da_l if l in da else da_l
+            per_layer[l], slope = layer_style_slope(self.G_S[l], a[l], self.normalise)
+            da[l] = self._when_needed(a, l, self.beta * weight * slope, da.get(l))
         J_style = sum(self.lam[l] * per_layer[l] for l in self.lam)
-        J_tv = total_variation(G)[0] / _pixels(G)
+        J_tv = total_variation(G)[0] / _pixels(G) if self.tv else 0.0
         J = self.alpha * J_content + self.beta * J_style + self.tv * J_tv
         numbers = [float(number) for number in (J, J_content, J_style)]
         return Step(i, G, *numbers, {l: float(J_l) for l, J_l in per_layer.items()}, float(J_tv)), da, caches
+
+    def _when_needed(self, a, l, slope, da_content):
+        """A function that makes the gradient at layer l and lets go of a[l]: on the way back only one of them is alive."""
+        def da():
+            da_style = through_gram(a.pop(l), slope)
+            return da_style if da_content is None else da_style + da_content
+        return da
 
 
 def transfer(net, C, S, steps=200, start="content", mix=0.6, seed=0, optimizer=None, **settings):
@@ -171,18 +177,21 @@ def _pixels(G):
 def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
     """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
 
-    Counted: parameters and their transformed filters; the masks and winners that caches hold; the activations kept for the
-    costs, once as a_C and once as a_G with its gradient; the largest layer in and out; the strips that kernels have at
-    work; Python with its libraries.
+    Counted: parameters and their transformed filters, those kept and the largest that is not; the masks and winners that
+    caches hold; the activations kept for the costs, and a_C; the largest layer in and out and the gradient that meets it
+    there; the strips that kernels have at work; Python with its libraries.
     """
     keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
     rows = net.summary(shape, until=max(keep, key=net.names.index)).rows
     item = next(iter(net.params.values())).itemsize
-    convolutions = [net.layers[row.layer] for row in rows if row.kind == "Conv2D"]
-    filters = sum(36 * layer.n_C_prev * layer.n_C for layer in convolutions if layer.window == (3, 3) and layer.n_C_prev >= 8)
-    parameters = (sum(array.size for array in net.params.values()) + filters) * item
+    parameters = item * sum(row.parameters for row in rows)
+    kept, passing = 0, 0
+    for row in rows:
+        if row.kind == "Conv2D":
+            W = net.layers[row.layer].params["W"]
+            size = kernels.filters_size(W)
+            kept, passing = (kept + size, passing) if kernels.keeps_filters(W, row.shape) else (kept, max(passing, size))
     caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
-    kept = sum(math.prod(row.shape) * 2 * item for row in rows if row.layer in keep) + \
-        sum(math.prod(row.shape) * item for row in rows if row.layer == content_layer)
+    activations = item * sum(math.prod(row.shape) * (1 + (row.layer == content_layer)) for row in rows if row.layer in keep)
     working = 3 * item * max(math.prod(row.shape) for row in rows)
-    return parameters + caches + kept + working + STRIPS + PROGRAM
+    return parameters + kept + passing + caches + activations + working + STRIPS + PROGRAM

@@ -73,15 +73,28 @@ def layer_style_cost(G_S, a_G, normalise="lecture"):
     a_G  activations of the generated picture                                  (1, n_H, n_W, n_C)
     Returns J and da_G, the shape of a_G.   Lecture: style cost function.  Gatys et al. 2016, eq. 4-6.
     """
+    J, slope = layer_style_slope(G_S, a_G, normalise)
+    return J, through_gram(_expect_one_picture(a_G, "a_G"), slope)
+
+
+def layer_style_slope(G_S, a_G, normalise="lecture"):
+    """J of layer_style_cost, and the small matrix that its gradient is made of: da_G = through_gram(a_G, slope).
+
+    The gradient is as large as the activations, slope is (n_C, n_C): weights are multiplied there, and da_G made when needed.
+    """
     constant = _constant(STYLE, normalise)
     a_G = _expect_one_picture(a_G, "a_G")
     _, n_H, n_W, n_C = a_G.shape
     if G_S.shape != (n_C, n_C):
         raise ShapeError(f"G_S has shape {G_S.shape} and a_G {n_C} channels; expected a style matrix ({n_C}, {n_C}), gram(a_S).")
-    A = a_G.reshape(n_H * n_W, n_C)
     D = gram(a_G) - G_S                               # symmetric, so dJ/dA meets D twice
     scale = constant(G_S, n_H * n_W)
-    return scale * np.sum(D ** 2), kernels.matmul(A, 4 * scale * D).reshape(a_G.shape)
+    return scale * np.sum(D ** 2), 4 * scale * D
+
+
+def through_gram(a, slope):
+    """A slope: the way back of G = A^T A, with A the activations as (n_H n_W, n_C) and slope twice the symmetric dJ/dG."""
+    return kernels.matmul(a.reshape(-1, a.shape[3]), slope).reshape(a.shape)
 
 
 def style_cost(G_S, a_G, lam, normalise="lecture"):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import scratchnet
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
-from scratchnet.kernels import gemm, jit, loops, pooling, winograd
+from scratchnet.kernels import gemm, jit, loops, pointwise, pooling, winograd
 from scratchnet.kernels.threads import run
 from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
 from scratchnet.network import Network
@@ -198,7 +198,7 @@ def test_fast_convolutions_equal_the_loops(fast, window, n_C):
     assert_close(fast.conv2d(a_prev, W, b, stride, pad), z)
     assert_close(fast.conv2d_da_prev(dz, W, stride, pad, *sides), loops.conv2d_da_prev(dz, W, stride, pad, *sides))
     assert_close(fast.conv2d_dW(a_prev, dz, stride, pad, *f), loops.conv2d_dW(a_prev, dz, stride, pad, *f))
-    assert_close(fast.conv2d_db(dz), loops.conv2d_db(dz))
+    assert_close(pointwise.conv2d_db(dz), loops.conv2d_db(dz))
 
 
 @given(m=st.integers(1, 3), sides=st.tuples(*2 * [st.integers(1, 11)]), pad=st.tuples(*4 * [st.integers(0, 2)]),
@@ -211,6 +211,7 @@ def test_winograd_equals_the_loops(m, sides, pad, channels, dtype):
     dz = like(a_prev, *z.shape)
     assert_close(winograd.conv2d(a_prev, W, b, 1, pad), z)
     assert_close(winograd.conv2d_da_prev(dz, W, 1, pad, *sides), loops.conv2d_da_prev(dz, W, 1, pad, *sides))
+    assert_close(winograd.conv2d_dW(a_prev, dz, 1, pad, 3, 3), loops.conv2d_dW(a_prev, dz, 1, pad, 3, 3))
     a, mask = winograd.conv2d(a_prev, W, b, 1, pad, relu=True)
     assert_close(a, np.maximum(z, 0))
     assert np.array_equal(mask, a > 0)
@@ -221,12 +222,14 @@ def test_winograd_equals_the_loops(m, sides, pad, channels, dtype):
 def test_both_ways_of_winograd_agree_with_the_loops_over_many_channels(monkeypatch, small, dtype):
     monkeypatch.setattr(winograd, "SMALL", small)
     monkeypatch.setattr(winograd, "STRIP", 1)                           # the fewest tiles in a strip: several strips
+    monkeypatch.setattr(winograd, "GROUP", 1)
     rng = np.random.default_rng(0)
     a_prev, W, b = [rng.standard_normal(shape).astype(dtype) for shape in ((2, 30, 35, 70), (3, 3, 70, 65), (65,))]
     z = loops.conv2d(a_prev, W, b, 1, (1, 1, 1, 1))
     assert_close(winograd.conv2d(a_prev, W, b, 1, (1, 1, 1, 1)), z)
     dz = like(z, *z.shape)
     assert_close(winograd.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35), loops.conv2d_da_prev(dz, W, 1, (1, 1, 1, 1), 30, 35))
+    assert_close(winograd.conv2d_dW(a_prev, dz, 1, (1, 1, 1, 1), 3, 3), loops.conv2d_dW(a_prev, dz, 1, (1, 1, 1, 1), 3, 3))
 
 
 @pytest.mark.parametrize("n_C", [3, 16], ids=["gemm", "winograd"])
@@ -251,6 +254,32 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     da = like(a_prev, *a.shape)
     back = [version.max_pool_da_prev(da, winner, *f, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
     assert_close(*back)
+
+
+@given(window=windows())
+def test_fast_depthwise_convolutions_equal_the_loops(window):
+    a_prev, f, stride, pad = window
+    W, b = like(a_prev, *f, a_prev.shape[3]), like(a_prev, a_prev.shape[3])
+    z = loops.depthwise_conv2d(a_prev, W, b, stride, pad)
+    dz = like(a_prev, *z.shape)
+    assert_close(kernels.depthwise_conv2d(a_prev, W, b, stride, pad), z)
+    back = [version.depthwise_conv2d_da_prev(dz, W, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
+    assert_close(*back)
+    assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
+
+
+@given(window=windows(), dead=st.booleans())
+def test_fast_average_and_l2_pooling_equal_the_loops(window, dead):
+    a_prev, f, stride, pad = window
+    a_prev = a_prev * 0 if dead else a_prev
+    sides = a_prev.shape[1:3]
+    a = loops.avg_pool(a_prev, *f, stride, pad)
+    da = like(a_prev, *a.shape)
+    assert_close(kernels.avg_pool(a_prev, *f, stride, pad), a)
+    assert_close(kernels.avg_pool_da_prev(da, *f, stride, pad, *sides), loops.avg_pool_da_prev(da, *f, stride, pad, *sides))
+    a = loops.l2_pool(a_prev, *f, stride, pad)
+    assert_close(kernels.l2_pool(a_prev, *f, stride, pad), a)
+    assert_close(kernels.l2_pool_da_prev(da, a_prev, a, *f, stride, pad), loops.l2_pool_da_prev(da, a_prev, a, *f, stride, pad))
 
 
 @pytest.mark.parametrize("rows, inner, columns", [

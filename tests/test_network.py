@@ -128,6 +128,36 @@ def test_a_gradient_of_another_shape_is_refused_not_broadcast():
         net.backward({"relu1": np.ones((1, 1, 1, 4)), "relu2": a["relu2"]}, caches)
 
 
+def test_a_gradient_may_be_made_when_the_way_back_has_come_there():
+    net, made = small(), []
+    a, caches = net.forward(pictures(), keep=["relu1", "relu2"])
+    da = gradients_at(a)
+    dx, grads = net.backward({name: lambda name=name: made.append(name) or da[name] for name in da}, caches)
+    expected, expected_grads = net.backward(da, caches)
+    assert made == ["relu2", "relu1"]                  # the deeper one first, each once
+    assert np.array_equal(dx, expected) and all(np.array_equal(grads[name], g) for name, g in expected_grads.items())
+
+
+@pytest.mark.parametrize("first", ["conv1", "input"], ids=["a convolution first", "a batch normalisation first"])
+def test_in_training_nobody_needs_the_way_to_the_pixels(monkeypatch, first):
+    net = small() if first == "conv1" else Network({"bn": BatchNorm(3), **small().layers})
+    a, caches = net.forward(pictures())
+    expected_dx, expected = net.backward(gradients_at(a), caches)
+    if first == "conv1":
+        monkeypatch.setattr(net.layers["conv1"], "backward", lambda *given: pytest.fail("da_prev of the first layer was worked out"))
+    dx, grads = net.backward(gradients_at(a), caches, to_x=False)
+    assert expected_dx is not None and dx is None
+    assert list(grads) == list(expected) and grads.keys() == net.params.keys()
+    assert all(np.array_equal(grads[name], g) for name, g in expected.items())
+
+
+def test_a_network_may_be_frozen_as_far_as_it_is_used():
+    net = small()
+    frozen = net.freeze(until="relu1")
+    assert frozen.names == ["input", "conv1", "relu1"] and net.names[-1] == "relu2"
+    assert np.array_equal(frozen.forward(pictures())[0]["relu1"], net.forward(pictures())[0]["relu1"])
+
+
 def test_an_unknown_layer_is_met_with_the_nearest_name():
     net = small()
     words = r"unknown layer 'relu_1'; did you mean 'relu1'\? Available: input, conv1"

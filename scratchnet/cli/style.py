@@ -63,8 +63,10 @@ def run(arguments):
     settings = dict(content_layer=arguments.content_layer, lam=arguments.style_layers, alpha=arguments.alpha,
                     beta=arguments.beta, normalise=arguments.normalise, tv=arguments.tv)
     lam = style.check_layers(net, arguments.content_layer, arguments.style_layers)
+    deepest = max((arguments.content_layer, *lam), key=net.names.index)
     for name, picture in (("C", C), ("S", S)):
-        style.check_size(net, max((arguments.content_layer, *lam), key=net.names.index), picture.shape, name)
+        style.check_size(net, deepest, picture.shape, name)
+    net = net.freeze(until=deepest)
     folder = _folder(arguments)
     print(f"C {_sides(C)}, S {_sides(S)}; network {source}; content {arguments.content_layer}, "
           f"style {' '.join(f'{l}={weight:g}' for l, weight in arguments.style_layers.items())}")
@@ -100,7 +102,7 @@ def _pictures(arguments):
 
 
 def _network(arguments):
-    """The frozen network, and a line that says where its parameters come from. Fills in the defaults that hang on it."""
+    """The network, and a line that says where its parameters come from. Fills in the defaults that hang on it."""
     name = arguments.network or "vgg19"
     if arguments.weights:
         net, source, defaults = MODELS[name](arguments.weights, arguments.pool), f"{name} of {arguments.weights}", TRAINED
@@ -114,7 +116,7 @@ def _network(arguments):
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
             setattr(arguments, key, value)
-    return net.freeze(), source
+    return net, source
 
 
 def _folder(arguments):

@@ -3,7 +3,9 @@
     loops.py      every kernel as its definition, compiled
     gemm.py       convolution as a matrix product over patches
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
-    pooling.py    max pooling, a pixel's channels at a time
+    depthwise.py  one filter a channel, a pixel's channels at a time
+    pooling.py    windows: the largest, the mean, the length
+    pointwise.py  ReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
     cache.py, selftest.py           where compiled kernels are kept · all of them against the loops, here and now
 
@@ -14,7 +16,11 @@ in training passes None, and filters are transformed at every call.
 
 import numpy as np
 
-from scratchnet.kernels import arena, gemm, loops, pooling, winograd
+from scratchnet.kernels import arena, depthwise, gemm, loops, pointwise, pooling, winograd
+
+
+KEPT = 16 * 2 ** 20            # bytes of transformed filters that a frozen layer keeps for a picture of any size
+FEW_TILES = 100                # for a smaller picture it keeps larger ones too: transforming again would take longer than the products
 
 
 def _plain(a):
@@ -22,14 +28,29 @@ def _plain(a):
     return a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
 
 
-def _winograd_pays(W, stride, pad):
+def _winograd_pays(f_H, f_W, n_C_prev, n_C, stride, pad):
     """Measured: below some eight channels on either side the transforms cost more than the multiplications they save."""
-    return W.shape[:2] == (3, 3) and stride == 1 and min(W.shape[2:]) >= 8 and max(pad) <= 2
+    return f_H == f_W == 3 and stride == 1 and min(n_C_prev, n_C) >= 8 and max(pad) <= 2
 
 
-def _filters(W, kept):
+def filters_size(W):
+    """Bytes of a layer's transformed filters; 0 where none are used."""
+    return 4 * W.nbytes if _winograd_pays(*W.shape, 1, (1, 1)) else 0
+
+
+def keeps_filters(W, shape):
+    """Whether a frozen layer keeps its transformed filters, given the shape of its pictures.
+
+    Kept for all of VGG-19 they would be a third of a step's memory; made again, they cost a tenth of the time of a layer with
+    FEW_TILES, and less of a larger one.
+    """
+    tiles = shape[0] * -(-shape[1] // 4) * -(-shape[2] // 4)
+    return filters_size(W) <= KEPT or tiles <= FEW_TILES
+
+
+def _filters(W, kept, shape):
     """The transformed filters: kept ones if there are any, new ones else."""
-    if kept is None or W.flags.writeable:             # whoever can write W can make the kept ones wrong
+    if kept is None or W.flags.writeable or not keeps_filters(W, shape):      # whoever can write W can make kept ones wrong
         return winograd.filters(W)
     if kept.get("W") is not W:
         kept["W"], kept["U"] = W, winograd.filters(W)
@@ -38,41 +59,42 @@ def _filters(W, kept):
 
 def conv2d(a_prev, W, b, stride, pad, kept=None):
     """z = W * a_prev + b. See loops.conv2d."""
-    if _winograd_pays(W, stride, pad):
-        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept))
-    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
+    if _winograd_pays(*W.shape, stride, pad):
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape))
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad)
 
 
 def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
     """max(z, 0) and z > 0, for a z that nobody else asks for."""
-    if _winograd_pays(W, stride, pad):
-        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept), relu=True)
-    z = gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), b, stride, pad)
-    return np.maximum(z, 0, out=z), z > 0
+    if _winograd_pays(*W.shape, stride, pad):
+        return winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape), relu=True)
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, relu=True)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
-    if _winograd_pays(W, stride, pad):
-        return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept))
+    if _winograd_pays(*W.shape, stride, pad):
+        return winograd.conv2d_da_prev(_plain(dz), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept, dz.shape))
     return gemm.conv2d_da_prev(_plain(dz), np.ascontiguousarray(W), stride, pad, n_H_prev, n_W_prev)
 
 
 def conv2d_relu_da_prev(da, mask, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of a convolution and the ReLU behind it, whose mask says where z was positive."""
-    if _winograd_pays(W, stride, pad):
-        return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept), _plain(mask))
+    if _winograd_pays(*W.shape, stride, pad):
+        return winograd.conv2d_da_prev(_plain(da), W, stride, pad, n_H_prev, n_W_prev, _filters(W, kept, da.shape), _plain(mask))
     return conv2d_da_prev(relu_dz(da, mask), W, stride, pad, n_H_prev, n_W_prev)
 
 
 def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     """dJ/dW of conv2d. See loops.conv2d_dW."""
+    if _winograd_pays(f_H, f_W, a_prev.shape[3], dz.shape[3], stride, pad):
+        return winograd.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
     return gemm.conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
 
 
 def conv2d_db(dz):
     """dJ/db of conv2d. See loops.conv2d_db."""
-    return gemm.conv2d_db(dz)
+    return pointwise.conv2d_db(_plain(dz))
 
 
 def plus(a, b):
@@ -82,22 +104,22 @@ def plus(a, b):
 
 def relu_dz(da, mask):
     """dJ/dz of a ReLU: da where z was positive, else 0."""
-    return np.multiply(da, mask, out=arena.empty(da.shape, da.dtype))
+    return pointwise.relu_dz(_plain(da), _plain(mask))
 
 
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """One filter a channel. See loops.depthwise_conv2d."""
-    return loops.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
+    return depthwise.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
 
 
 def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of depthwise_conv2d."""
-    return loops.depthwise_conv2d_da_prev(_plain(dz), _plain(W), stride, pad, n_H_prev, n_W_prev)
+    return depthwise.depthwise_conv2d_da_prev(_plain(dz), _plain(W), stride, pad, n_H_prev, n_W_prev)
 
 
 def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     """dJ/dW of depthwise_conv2d."""
-    return loops.depthwise_conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
+    return depthwise.depthwise_conv2d_dW(_plain(a_prev), _plain(dz), stride, pad, f_H, f_W)
 
 
 def max_pool(a_prev, f_H, f_W, stride, pad):
@@ -110,24 +132,29 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     return pooling.max_pool_da_prev(_plain(da), _plain(winner), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
+def _pooling(f_H, f_W):
+    """Sums over large windows, which are rare, lose digits in float32: the loops add them up in float64."""
+    return pooling if f_H * f_W <= 64 else loops
+
+
 def avg_pool(a_prev, f_H, f_W, stride, pad):
     """The mean of each window. See loops.avg_pool."""
-    return loops.avg_pool(_plain(a_prev), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).avg_pool(_plain(a_prev), f_H, f_W, stride, pad)
 
 
 def avg_pool_da_prev(da, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of avg_pool."""
-    return loops.avg_pool_da_prev(_plain(da), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+    return _pooling(f_H, f_W).avg_pool_da_prev(_plain(da), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
 def l2_pool(a_prev, f_H, f_W, stride, pad):
     """The length of each window. See loops.l2_pool."""
-    return loops.l2_pool(_plain(a_prev), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).l2_pool(_plain(a_prev), f_H, f_W, stride, pad)
 
 
 def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
     """dJ/da_prev of l2_pool."""
-    return loops.l2_pool_da_prev(_plain(da), _plain(a_prev), _plain(a), f_H, f_W, stride, pad)
+    return _pooling(f_H, f_W).l2_pool_da_prev(_plain(da), _plain(a_prev), _plain(a), f_H, f_W, stride, pad)
 
 
 def matmul(A, B):

@@ -14,11 +14,12 @@ Source: Chellapilla, Puri & Simard 2006, "High performance convolutional neural 
 
 import numpy as np
 
-from scratchnet.kernels import arena, threads
+from scratchnet.kernels import arena, pointwise, threads
 from scratchnet.kernels.jit import kernel
 
-BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time; a strip takes 1/32, so that 32 threads keep to it
+BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time; a strip takes 1/64, so that 64 threads keep to it
 FEWEST_ROWS = 64               # of a strip: BLAS is slow on thinner ones
+WIDEST = 1024                  # numbers in a patch that dW takes whole
 
 
 @kernel
@@ -54,25 +55,26 @@ def im2col(a_prev, patches, first, n_H, n_W, f_H, f_W, stride, top, left):
 @kernel
 def col2im_add(dpatches, da_prev, first, y_first, y_last, n_H, n_W, f_H, f_W, stride, top, left):
     """The way back of im2col: adds each patch's gradient to the pixels it was copied from, if in rows y_first..y_last-1."""
-    n_W_prev, n_C_prev = da_prev.shape[2:]
+    _, n_H_prev, n_W_prev, n_C_prev = da_prev.shape
+    numbers, width = da_prev.reshape(-1), f_W * n_C_prev
     for row in range(len(dpatches)):
         p = first + row
         m, i, j = p // (n_H * n_W), p // n_W % n_H, p % n_W
-        q = 0
+        x = j * stride - left
+        before = min(max(0, -x), f_W) * n_C_prev
+        inside = max(before, min(f_W, n_W_prev - x) * n_C_prev)
         for u in range(f_H):
             y = i * stride + u - top
-            for v in range(f_W):
-                x = j * stride + v - left
-                if y_first <= y < y_last and 0 <= x < n_W_prev:
-                    cell, pixel = dpatches[row, q:], da_prev[m, y, x]
-                    for c in range(n_C_prev):
-                        pixel[c] += cell[c]
-                q += n_C_prev
+            if y_first <= y < y_last:
+                source = dpatches[row, u * width + before:]
+                target = numbers[((m * n_H_prev + y) * n_W_prev + x) * n_C_prev + before:]
+                for q in range(inside - before):
+                    target[q] += source[q]
 
 
 def strip_rows(row_bytes):
     """How many rows of patches a strip has."""
-    return max(FEWEST_ROWS, BUDGET // 32 // row_bytes)
+    return max(FEWEST_ROWS, BUDGET // 64 // row_bytes)
 
 
 def strips(positions, row_bytes):
@@ -97,22 +99,27 @@ def _patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad):
     return patches
 
 
-def conv2d(a_prev, W, b, stride, pad):
-    """z = patches(a_prev) W + b; arguments and result as in loops.conv2d."""
+def conv2d(a_prev, W, b, stride, pad, relu=False):
+    """z = patches(a_prev) W + b; arguments and result as in loops.conv2d. With relu: (max(z, 0), z > 0)."""
     n_m, n_H_prev, n_W_prev, n_C_prev = a_prev.shape
     f_H, f_W, _, n_C = W.shape
     n_H = (n_H_prev + pad[0] + pad[1] - f_H) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
     W = W.reshape(-1, n_C)
     z = arena.empty((n_m * n_H * n_W, n_C), a_prev.dtype)
+    mask = arena.empty(z.shape, np.bool_) if relu else None
 
     def strip(ends):
         first, last = ends
         np.matmul(_patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad), W, out=z[first:last])
-        z[first:last] += b
+        if relu:                                       # while the strip is still in the cache
+            pointwise.add_bias_relu(z[first:last], b, mask[first:last])
+        else:
+            pointwise.add_bias(z[first:last], b)
 
-    threads.run(strip, strips(len(z), W.shape[0] * a_prev.itemsize))
-    return z.reshape(n_m, n_H, n_W, n_C)
+    threads.run(strip, strips(len(z), max(len(W), n_C) * a_prev.itemsize))
+    shape = (n_m, n_H, n_W, n_C)
+    return (z.reshape(shape), mask.reshape(shape)) if relu else z.reshape(shape)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
@@ -148,29 +155,27 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
 
 
 def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
-    """dW = patches(a_prev)^T dz, summed over the strips in order; arguments and result as in loops.conv2d_dW.
+    """dW = patches(a_prev)^T dz, summed over strips in a fixed order; arguments and result as in loops.conv2d_dW.
 
-    Each place (u, v) of the filter is a product of its own, of pixels shifted by (u, v) with dz: a unit of work.
+    A unit of work is a chunk of the positions and some rows u of the filter; the chunks' sums are added in order.
     """
     _, n_H, n_W, n_C = dz.shape
     n_C_prev, dz = a_prev.shape[3], dz.reshape(-1, n_C)
-    dW = np.zeros((f_H, f_W, n_C_prev, n_C), dz.dtype)
-    columns = n_C if f_H * f_W > 1 else max(16, -(-n_C // 8))
+    width = f_W * n_C_prev
+    high = f_H if f_H * width <= WIDEST else 1         # rows of the filter at once: all of a small one
+    chunks = max(1, min(8, BUDGET // (f_H * width * n_C * dz.itemsize), len(dz) // FEWEST_ROWS))
+    sums = np.zeros((chunks, f_H, width, n_C), dz.dtype)
+    positions = -(-len(dz) // chunks)
 
-    def place(where):
-        u, v, k = where
-        seen = (pad[0] - u, 0, pad[2] - v, 0)
-        for first, last in strips(len(dz), n_C_prev * dz.itemsize):
-            pixels = _patches(a_prev, first, last, n_H, n_W, 1, 1, stride, seen)
-            dW[u, v, :, k:k + columns] += pixels.T @ dz[first:last, k:k + columns]
+    def unit(where):
+        chunk, u = where
+        low, top = chunk * positions, min((chunk + 1) * positions, len(dz))
+        for first, last in strips(top - low, high * width * dz.itemsize):
+            patches = _patches(a_prev, low + first, low + last, n_H, n_W, high, f_W, stride, (pad[0] - u, 0, pad[2], pad[3]))
+            sums[chunk, u:u + high].reshape(-1, n_C)[:] += patches.T @ dz[low + first:low + last]
 
-    threads.run(place, [(u, v, k) for u in range(f_H) for v in range(f_W) for k in range(0, n_C, columns)])
-    return dW
-
-
-def conv2d_db(dz):
-    """db = the sum of dz over pictures and positions, in float64, as in loops.conv2d_db."""
-    return dz.sum(axis=(0, 1, 2), dtype=np.float64).astype(dz.dtype)
+    threads.run(unit, [(chunk, u) for chunk in range(chunks) for u in range(0, f_H, high)])
+    return sum(sums[1:], start=sums[0]).reshape(f_H, f_W, n_C_prev, n_C)
 
 
 def matmul(A, B):

@@ -1,11 +1,12 @@
 """Pooling, all channels of a pixel at a time: channels lie side by side in memory, so the machine compares eight at once.
 
 Same numbers as in loops.py, where each channel has its own loop. Rows of the output are shared out over the package's threads.
+Average and L2 pooling need no kernel: a mean is a depthwise convolution with equal weights, a length the root of one of squares.
 """
 
 import numpy as np
 
-from scratchnet.kernels import arena, threads
+from scratchnet.kernels import arena, depthwise, threads
 from scratchnet.kernels.jit import kernel
 
 BAND = 2 ** 18                 # numbers of output in a unit of work
@@ -77,3 +78,33 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     threads.run(lambda band: max_rows_back(da, winner, da_prev, *band, f_H, f_W, stride, pad[0], pad[2]),
                 _bands(da.shape, rows_apart=f_H <= stride))
     return da_prev
+
+
+def avg_pool(a_prev, f_H, f_W, stride, pad):
+    """As loops.avg_pool."""
+    n_C = a_prev.shape[3]
+    return depthwise.depthwise_conv2d(a_prev, _equal(a_prev, f_H, f_W, 1 / (f_H * f_W)), np.zeros(n_C, a_prev.dtype), stride, pad)
+
+
+def avg_pool_da_prev(da, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
+    """As loops.avg_pool_da_prev."""
+    return depthwise.depthwise_conv2d_da_prev(da, _equal(da, f_H, f_W, 1 / (f_H * f_W)), stride, pad, n_H_prev, n_W_prev)
+
+
+def l2_pool(a_prev, f_H, f_W, stride, pad):
+    """As loops.l2_pool."""
+    squares = np.square(a_prev, dtype=np.float64)      # in float32 those of 1e-25 are nothing, and of 1e25 infinite
+    a = depthwise.depthwise_conv2d(squares, _equal(squares, f_H, f_W, 1), np.zeros(a_prev.shape[3]), stride, pad)
+    return np.sqrt(a, out=a).astype(a_prev.dtype)
+
+
+def l2_pool_da_prev(da, a_prev, a, f_H, f_W, stride, pad):
+    """As loops.l2_pool_da_prev."""
+    share = np.divide(da, a, out=np.zeros_like(da), where=a > 0)
+    da_prev = depthwise.depthwise_conv2d_da_prev(share, _equal(da, f_H, f_W, 1), stride, pad, *a_prev.shape[1:3])
+    return np.multiply(da_prev, a_prev, out=da_prev)
+
+
+def _equal(like, f_H, f_W, weight):
+    """The filter that has one weight everywhere."""
+    return np.full((f_H, f_W, like.shape[3]), weight, like.dtype)

@@ -21,6 +21,7 @@ def _conv2d(random, sides, f=3, stride=1, n_C_prev=CHANNELS):
     a_prev, W, b = random(2, *sides, n_C_prev), random(f, f, n_C_prev, CHANNELS), random(CHANNELS)
     dz, pad = random(2, *_halved(sides, stride), CHANNELS), 4 * (f // 2,)
     return {"conv2d": (a_prev, W, b, stride, pad), "conv2d_da_prev": (dz, W, stride, pad, *sides),
+            "conv2d_relu": (a_prev, W, b, stride, pad), "conv2d_relu_da_prev": (dz, dz > 0.5, W, stride, pad, *sides),
             "conv2d_dW": (a_prev, dz, stride, pad, f, f), "conv2d_db": (dz,)}
 
 
@@ -54,6 +55,16 @@ def _halved(sides, stride):
     return [-(-side // stride) for side in sides]
 
 
+def _relu_of_conv2d(*args):
+    return np.maximum(loops.conv2d(*args), 0)
+
+
+def _conv2d_da_prev_of_relu(da, mask, *args):
+    return loops.conv2d_da_prev(da * mask, *args)
+
+
+TOGETHER = {"conv2d_relu": _relu_of_conv2d, "conv2d_relu_da_prev": _conv2d_da_prev_of_relu}      # two layers, of which one is in loops
+
 CASES = {                                             # what is tried: random arrays and sides -> {kernel: its arguments}
     "conv2d 3x3": _conv2d,
     "conv2d 3x3, 3 channels": lambda random, sides: _conv2d(random, sides, n_C_prev=3),
@@ -77,8 +88,8 @@ def arguments(case, dtype, sides):
 
 def error(name, args):
     """The largest difference between a fast kernel and the loops, relative to the largest output; inf for another winner."""
-    worst = 0.0
-    for fast, slow in zip(_tuple(getattr(kernels, name)(*args)), _tuple(getattr(loops, name)(*args))):
+    worst, definition = 0.0, TOGETHER[name] if name in TOGETHER else getattr(loops, name)
+    for fast, slow in zip(_tuple(getattr(kernels, name)(*args)), _tuple(definition(*args))):
         if slow.dtype.kind == "f":
             difference = float(np.abs(fast - slow).max() / np.abs(slow).max())
         else:

@@ -174,18 +174,19 @@ def run(task, parts):
 
     Ctrl-C is answered as soon as the parts at work are done: those not begun are dropped.
     """
-    parts = list(parts)
+    parts, inner = list(parts), getattr(_mine, "worker", False)          # a kernel inside a kernel's part runs where it is
     job = _Job(task, parts)
     try:
+        _mine.worker = True
         _blas.enter(job)
-        if len(parts) > 1 and not getattr(_mine, "worker", False):
+        if len(parts) > 1 and not inner:
             _call_for_help(job, len(parts) - 1)
         job.work()
     finally:
         try:
-            _end(job)
+            _end(job, inner)
         except KeyboardInterrupt:
-            _end(job)
+            _end(job, inner)
             raise
     if job.error is not None:
         raise job.error
@@ -202,9 +203,10 @@ def _call_for_help(job, most):
         pool.jobs.put(job)
 
 
-def _end(job):
+def _end(job, inner):
     job.close()
     _blas.leave(job)
+    _mine.worker = inner
 
 
 def buffer(name, size, dtype):

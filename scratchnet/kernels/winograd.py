@@ -30,6 +30,7 @@ from scratchnet.kernels.jit import inlined, kernel
 CHANNELS = 64                  # a tile is transformed this many channels at a time, to stay in the first-level cache
 STRIP = 3 * 2 ** 20            # bytes of V and M in a strip
 FEWEST_TILES = 64              # of a strip: BLAS is slow on thinner ones
+GROUP = 16 * 2 ** 20           # bytes of V and Y at a time on the way to dW
 SMALL = 20 * 2 ** 20           # a layer whose V and M fit in this is worked off product by product
 
 A1, B1 = np.sqrt(0.5), np.sqrt(2.0)
@@ -40,11 +41,55 @@ RECIPROCAL = np.array([6 * FLIPPED[i] + FLIPPED[j] for i in range(6) for j in ra
 NO_MASK = np.empty((0, 0, 0, 0), np.bool_)
 
 
+@kernel
+def filters_to_points(W, U, G, first, last):
+    """U = G g G^T for input channels first..last-1.   W (3, 3, n_C_prev, n_C) -> into U (36, n_C_prev, n_C)"""
+    n_C = W.shape[3]
+    half = np.empty((18, n_C), W.dtype)                # G g: six values a column of the filter
+    for c in range(first, last):
+        for s in range(3):
+            for i in range(6):
+                _combine(half[3 * i + s], W[0, s, c], W[1, s, c], W[2, s, c], G[i, 0], G[i, 1], G[i, 2], n_C)
+        for i in range(6):
+            for j in range(6):
+                _combine(U[6 * i + j, c], half[3 * i], half[3 * i + 1], half[3 * i + 2], G[j, 0], G[j, 1], G[j, 2], n_C)
+
+
+@kernel
+def filters_from_points(dU, dW, G, first, last):
+    """dW = G^T dU G for input channels first..last-1: the way back of filters_to_points."""
+    n_C = dW.shape[3]
+    half = np.empty((18, n_C), dW.dtype)               # G^T dU: three values a point of the columns
+    for c in range(first, last):
+        for j in range(6):
+            for r in range(3):
+                _combine(half[6 * r + j], dU[j, c], dU[6 + j, c], dU[12 + j, c], G[0, r], G[1, r], G[2, r], n_C)
+                _add_to(half[6 * r + j], dU[18 + j, c], dU[24 + j, c], dU[30 + j, c], G[3, r], G[4, r], G[5, r], n_C)
+        for r in range(3):
+            for s in range(3):
+                _combine(dW[r, s, c], half[6 * r], half[6 * r + 1], half[6 * r + 2], G[0, s], G[1, s], G[2, s], n_C)
+                _add_to(dW[r, s, c], half[6 * r + 3], half[6 * r + 4], half[6 * r + 5], G[3, s], G[4, s], G[5, s], n_C)
+
+
+@inlined
+def _combine(out, x, y, z, p, q, r, n):
+    for k in range(n):
+        out[k] = p * x[k] + q * y[k] + r * z[k]
+
+
+@inlined
+def _add_to(out, x, y, z, p, q, r, n):
+    for k in range(n):
+        out[k] += p * x[k] + q * y[k] + r * z[k]
+
+
 def filters(W):
     """U = G g G^T for every pair of channels.   (3, 3, n_C_prev, n_C) -> (36, n_C_prev, n_C)"""
-    U = np.tensordot(G.astype(W.dtype), W, (1, 0))                     # (6, 3, n_C_prev, n_C)
-    U = np.matmul(G.astype(W.dtype), U.reshape(6, 3, -1))              # (6, 6, n_C_prev n_C)
-    return U.reshape(36, *W.shape[2:])
+    W = np.ascontiguousarray(W).view()
+    W.flags.writeable = False                          # frozen or not, one type for the compiler
+    U, points = arena.empty((36, *W.shape[2:]), W.dtype), G.astype(W.dtype)
+    threads.run(lambda ends: filters_to_points(W, U, points, *ends), _cut(len(U[0]), 16))
+    return U
 
 
 @inlined
@@ -80,6 +125,23 @@ def _from_points(d, row, step, n):
         d[row + step, c] = a * difference_a + b * difference_b
         d[row + 2 * step, c] = half * sum_a + two * sum_b
         d[row + 3 * step, c] = a_cubed * difference_a + b_cubed * difference_b + m5
+
+
+@inlined
+def _spread(d, row, step, n):
+    """A along one axis, in place: of the first four of six rows, the outputs, become their values at the six points."""
+    a, b = d.dtype.type(A1), d.dtype.type(B1)
+    half, two = d.dtype.type(0.5), d.dtype.type(2)
+    a_cubed, b_cubed = d.dtype.type(A1 / 2), d.dtype.type(B1 * 2)
+    for c in range(n):
+        z0, z1, z2, z3 = d[row, c], d[row + step, c], d[row + 2 * step, c], d[row + 3 * step, c]
+        even_a, odd_a = z0 + half * z2, a * z1 + a_cubed * z3
+        even_b, odd_b = z0 + two * z2, b * z1 + b_cubed * z3
+        d[row + step, c] = even_a + odd_a
+        d[row + 2 * step, c] = even_a - odd_a
+        d[row + 3 * step, c] = even_b + odd_b
+        d[row + 4 * step, c] = even_b - odd_b
+        d[row + 5 * step, c] = z3
 
 
 @kernel
@@ -156,6 +218,34 @@ def tiles_out(M, order, z, mask, b, relu, first, last, origin, n_i, n_j):
                             pixel[c] = zero if pixel[c] <= zero else pixel[c]      # NaN stays NaN
 
 
+@kernel
+def tiles_spread(dz, Y, first, last, origin, n_i, n_j):
+    """Y = A dz A^T for tiles first..last-1, the way back of tiles_out: 4x4 pixels of dz, into Y (36, tiles from origin on, n_C)."""
+    _, n_H, n_W, n_C = dz.shape
+    d = np.empty((36, CHANNELS), dz.dtype)
+    for t in range(first, last):
+        m, y0, x0 = t // (n_i * n_j), t // n_j % n_i * 4, t % n_j * 4
+        for c0 in range(0, n_C, CHANNELS):
+            n = min(CHANNELS, n_C - c0)
+            for r in range(4):
+                for s in range(4):
+                    if y0 + r < n_H and x0 + s < n_W:
+                        pixel = dz[m, y0 + r, x0 + s, c0:]
+                        for c in range(n):
+                            d[6 * r + s, c] = pixel[c]
+                    else:
+                        for c in range(n):
+                            d[6 * r + s, c] = 0
+            for r in range(4):
+                _spread(d, 6 * r, 1, n)
+            for s in range(6):
+                _spread(d, s, 6, n)
+            for p in range(36):
+                point = Y[p, t - origin, c0:]
+                for c in range(n):
+                    point[c] = d[p, c]
+
+
 def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
     """z as in loops.conv2d, for 3x3 filters and stride 1; U may be given, filters(W). With relu: (max(z, 0), z > 0)."""
     n_m, n_H_prev, n_W_prev, _ = a_prev.shape
@@ -179,6 +269,38 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None, mask=NO_MASK)
     return da_prev
 
 
+def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
+    """dW as in loops.conv2d_dW, for 3x3 filters and stride 1: conv2d is linear in U, so the way back is made of transposes.
+
+        z = A^T (V U) A      ->      dU = V^T (A dz A^T),   dW = G^T dU G
+
+    A group of tiles at a time: its transforms are shared out by tiles, then its 36 products by points.
+    """
+    n_i, n_j = -(-dz.shape[1] // 4), -(-dz.shape[2] // 4)
+    tiles, n_in, n_out = len(dz) * n_i * n_j, a_prev.shape[3], dz.shape[3]
+    dU, dW = arena.empty((36, n_in, n_out), dz.dtype), np.empty((3, 3, n_in, n_out), dz.dtype)
+    if tiles == 0:
+        return np.zeros_like(dW)
+    group = max(FEWEST_TILES, GROUP // (36 * (n_in + n_out) * dz.itemsize))
+    V, Y = (arena.empty((36, min(group, tiles), n), dz.dtype) for n in (n_in, n_out))
+    for origin, end in _cut(tiles, group):
+        def transform(ends):
+            tiles_in(a_prev, NO_MASK, False, V, AS_THEY_COME, *ends, origin, n_i, n_j, pad[0], pad[2])
+            tiles_spread(dz, Y, *ends, origin, n_i, n_j)
+
+        def multiply(points):
+            V_T, Y_p = V[slice(*points), :end - origin].transpose(0, 2, 1), Y[slice(*points), :end - origin]
+            if origin == 0:
+                np.matmul(V_T, Y_p, out=dU[slice(*points)])
+            else:
+                dU[slice(*points)] += V_T @ Y_p
+
+        threads.run(transform, [(origin + first, origin + last) for first, last in _cut(end - origin, -(-(end - origin) // 8))])
+        threads.run(multiply, _cut(36, 3))
+    threads.run(lambda ends: filters_from_points(dU, dW, G.astype(dz.dtype), *ends), _cut(n_in, 16))
+    return dW
+
+
 def _convolve(x, mask_in, U, order, b, z, mask_out, top, left):
     """z from x: transform, multiply, transform back. `order` says which of U's belongs to each point.
 
@@ -189,20 +311,17 @@ def _convolve(x, mask_in, U, order, b, z, mask_out, top, left):
     tiles, n_in, n_out = len(x) * n_i * n_j, x.shape[3], z.shape[3]
     tile_bytes = 36 * (n_in + n_out) * x.itemsize
 
-    def arrays(name, count):
-        return (threads.buffer(name + "V", 36 * count * n_in, x.dtype).reshape(36, count, n_in),
-                threads.buffer(name + "M", 36 * count * n_out, x.dtype).reshape(36, count, n_out))
-
     def strip(ends):
         first, last = ends
-        V, M = arrays("strip ", last - first)
+        V, M = (threads.buffer(name, 36 * (last - first) * n, x.dtype).reshape(36, last - first, n)
+                for name, n in (("V", n_in), ("M", n_out)))
         tiles_in(x, mask_in, masked, V, order, first, last, first, n_i, n_j, top, left)
         np.matmul(V, U, out=M)                         # all 36 in one call: between calls threads wait for each other
         tiles_out(M, order, z, mask_out, b, relu, first, last, first, n_i, n_j)
 
     if tiles * tile_bytes > SMALL:
         return threads.run(strip, _cut(tiles, max(FEWEST_TILES, STRIP // tile_bytes)))
-    V, M = arrays("layer ", tiles)
+    V, M = (arena.empty((36, tiles, n), x.dtype) for n in (n_in, n_out))
     threads.run(lambda ends: tiles_in(x, mask_in, masked, V, order, *ends, 0, n_i, n_j, top, left), _cut(tiles, -(-tiles // 8)))
     threads.run(lambda ends: np.matmul(V[slice(*ends)], U[slice(*ends)], out=M[slice(*ends)]), _cut(36, 3))
     threads.run(lambda ends: tiles_out(M, order, z, mask_out, b, relu, *ends, 0, n_i, n_j), _cut(tiles, -(-tiles // 8)))

@@ -10,7 +10,7 @@ import numpy as np
 from scratchnet import readers
 from scratchnet.activations import ReLU
 from scratchnet.errors import ShapeError, WeightsError
-from scratchnet.layers import AvgPool2D, Conv2D, MaxPool2D
+from scratchnet.layers import UNFILLED, AvgPool2D, Conv2D, MaxPool2D
 from scratchnet.network import Network
 from scratchnet.normalisation import Preprocess
 
@@ -31,19 +31,19 @@ def vgg19(weights=None, pool="max", seed=0):
     A bare .npz whose conv1_1.W is (64, 3, 3, 3) is the Caffe convention: channels first, BGR, 0-255 minus the mean.
     Our own files (Network.save) carry their preprocessing. Raises WeightsError for anything missing, over or misshapen.
     """
-    return _load(_vgg(BLOCKS["vgg19"], pool, seed), weights)
+    return _load(_vgg(BLOCKS["vgg19"], pool, seed, weights), weights)
 
 
 def vgg16(weights=None, pool="max", seed=0):
     """VGG-16 to pool5: 13 convolutions, 14 714 688 parameters. Arguments as for vgg19."""
-    return _load(_vgg(BLOCKS["vgg16"], pool, seed), weights)
+    return _load(_vgg(BLOCKS["vgg16"], pool, seed, weights), weights)
 
 
-def _vgg(blocks, pool, seed):
+def _vgg(blocks, pool, seed, weights):
     """The table, built: conv1_1, relu1_1, ... pool5."""
     if pool not in POOLS:
         raise ShapeError(f'pool = {pool!r}; expected "max" or "avg".')
-    rng, n_C_prev = np.random.default_rng(seed), 3
+    rng, n_C_prev = np.random.default_rng(seed) if weights is None else UNFILLED, 3
     layers = {"input": Preprocess(**CAFFE)}
     for block, (convolutions, n_C) in enumerate(blocks, 1):
         for i in range(1, convolutions + 1):
@@ -61,8 +61,9 @@ def _load(net, weights):
     arrays, notes = readers.read(weights, {name: array.shape for name, array in net.params.items()}), readers.read_notes(weights)
     first = arrays.get("conv1_1.W", np.empty(0)).shape
     if not notes and first == net.params["conv1_1.W"].shape[::-1]:
-        arrays = {name: np.ascontiguousarray(array.transpose(2, 3, 1, 0)) if array.ndim == 4 else array for name, array in arrays.items()}
-    net.fill(arrays, f"'{weights}'")
+        for name in [name for name, array in arrays.items() if array.ndim == 4]:       # one by one: never two copies of all
+            arrays[name] = np.ascontiguousarray(arrays[name].transpose(2, 3, 1, 0))
+    net.fill(arrays, f"'{weights}'", copy=False)
     if notes.get("preprocess"):
         net.layers["input"] = _prepared_as(notes["preprocess"], weights)
     elif notes or first == net.params["conv1_1.W"].shape:

@@ -1,0 +1,106 @@
+"""One filter a channel: no matrix product, so nothing for BLAS; all channels of a pixel go at once instead.
+
+A depthwise convolution does f_H f_W multiplications for each number it reads, a hundred times fewer than a full one, and is bound
+by its way through memory. Channels lie side by side there, so the compiler turns the loop over them into vector instructions;
+loops.py, where each channel has a loop of its own, cannot. Bands of rows are shared out over the package's threads.
+Average and L2 pooling are depthwise convolutions whose filters are all ones: pooling.py calls these.
+"""
+
+import numpy as np
+
+from scratchnet.kernels import arena, threads
+from scratchnet.kernels.jit import kernel
+
+BAND = 2 ** 16                 # numbers of output in a unit of work
+CHUNKS = 8                     # of the sum over positions in dW, added in order
+
+
+@kernel
+def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
+    """loops.depthwise_conv2d for rows i_first..i_last-1 of picture m."""
+    _, n_H_prev, n_W_prev, n_C = a_prev.shape
+    f_H, f_W, _ = W.shape
+    for i in range(i_first, i_last):
+        for j in range(z.shape[2]):
+            out = z[m, i, j]
+            for k in range(n_C):
+                out[k] = b[k]
+            for u in range(f_H):
+                for v in range(f_W):
+                    y, x = i * stride + u - top, j * stride + v - left
+                    if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                        pixel, weight = a_prev[m, y, x], W[u, v]
+                        for k in range(n_C):
+                            out[k] += pixel[k] * weight[k]
+
+
+@kernel
+def rows_backward(dz, W, da_prev, m, y_first, y_last, stride, top, left):
+    """loops.depthwise_conv2d_da_prev for rows y_first..y_last-1 of da_prev: every window that saw the pixel gives its part."""
+    _, n_H, n_W, n_C = dz.shape
+    f_H, f_W, _ = W.shape
+    for y in range(y_first, y_last):
+        for x in range(da_prev.shape[2]):
+            out = da_prev[m, y, x]
+            for k in range(n_C):
+                out[k] = 0
+            for u in range(f_H):
+                for v in range(f_W):
+                    i, j = (y + top - u) // stride, (x + left - v) // stride
+                    if 0 <= i < n_H and 0 <= j < n_W and i * stride == y + top - u and j * stride == x + left - v:
+                        d, weight = dz[m, i, j], W[u, v]
+                        for k in range(n_C):
+                            out[k] += d[k] * weight[k]
+
+
+@kernel
+def rows_gradient(a_prev, dz, dW, first, last, stride, top, left):
+    """Adds to dW what rows first..last-1 of dz give it, counted in reading order over (m, i)."""
+    _, n_H_prev, n_W_prev, n_C = a_prev.shape
+    f_H, f_W, _ = dW.shape
+    n_H = dz.shape[1]
+    for row in range(first, last):
+        m, i = row // n_H, row % n_H
+        for u in range(f_H):
+            y = i * stride + u - top
+            for v in range(f_W):
+                total = dW[u, v]
+                for j in range(dz.shape[2]):
+                    x = j * stride + v - left
+                    if 0 <= y < n_H_prev and 0 <= x < n_W_prev:
+                        pixel, d = a_prev[m, y, x], dz[m, i, j]
+                        for k in range(n_C):
+                            total[k] += pixel[k] * d[k]
+
+
+def bands(n_m, n_H, row):
+    """(m, first, last): units of work over the rows of a picture, each row of so many numbers."""
+    high = max(1, BAND // max(1, row))
+    return [(m, i, min(i + high, n_H)) for m in range(n_m) for i in range(0, n_H, high)]
+
+
+def depthwise_conv2d(a_prev, W, b, stride, pad):
+    """As loops.depthwise_conv2d."""
+    n_m, n_H_prev, n_W_prev, n_C = a_prev.shape
+    n_H = (n_H_prev + pad[0] + pad[1] - W.shape[0]) // stride + 1
+    n_W = (n_W_prev + pad[2] + pad[3] - W.shape[1]) // stride + 1
+    z = arena.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
+    threads.run(lambda band: rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2]), bands(n_m, n_H, n_W * n_C))
+    return z
+
+
+def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
+    """As loops.depthwise_conv2d_da_prev."""
+    da_prev = arena.empty((len(dz), n_H_prev, n_W_prev, dz.shape[3]), dz.dtype)
+    threads.run(lambda band: rows_backward(dz, W, da_prev, *band, stride, pad[0], pad[2]),
+                bands(len(dz), n_H_prev, n_W_prev * dz.shape[3]))
+    return da_prev
+
+
+def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
+    """As loops.depthwise_conv2d_dW."""
+    sums = np.zeros((CHUNKS, f_H, f_W, dz.shape[3]))                   # float64, as in the loops
+    rows = len(dz) * dz.shape[1]
+    size = -(-rows // CHUNKS)
+    threads.run(lambda c: rows_gradient(a_prev, dz, sums[c], c * size, min((c + 1) * size, rows), stride, pad[0], pad[2]), range(CHUNKS))
+    return sums.sum(axis=0).astype(dz.dtype)
