@@ -34,19 +34,19 @@ def main(words=None):
         print(f"scratchnet: no command {words[0]!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
               f"Commands: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"scratchnet.cli.{words[0]}")
-    parser = argparse.ArgumentParser(prog=f"python -m scratchnet {words[0]}", description=command.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
-    command.add_arguments(parser)
-    arguments = parser.parse_args(words[1:])
     warnings.showwarning = lambda message, *rest, **more: print(f"note: {message}", file=sys.stderr)
-    return _run(command, arguments)
+    return _run(words[0], words[1:])
 
 
-def _run(command, arguments):
-    """The command's exit code, or one line on stderr and 1."""
+def _run(name, words):
+    """The command's exit code, or one line on stderr and 1. What a command imports takes time too, in which Ctrl-C may come."""
     try:
+        command = importlib.import_module(f"scratchnet.cli.{name}")
+        parser = argparse.ArgumentParser(prog=f"python -m scratchnet {name}", description=command.__doc__,
+                                         formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+        command.add_arguments(parser)
+        arguments = parser.parse_args(words)
         return command.run(arguments) or 0
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
@@ -55,7 +55,7 @@ def _run(command, arguments):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except REFUSALS as e:
-        if arguments.debug:
+        if "--debug" in words:
             traceback.print_exc()
         print(f"scratchnet: {e or type(e).__name__}", file=sys.stderr)
         return 1

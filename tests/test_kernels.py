@@ -14,8 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadpoolctl import threadpool_info
-
 import scratchnet
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
@@ -23,6 +21,7 @@ from scratchnet.kernels import gemm, jit, loops, pointwise, pooling, winograd
 from scratchnet.kernels.threads import run
 from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
 from scratchnet.network import Network
+from tests.blas import blas_threads
 
 TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 
@@ -464,10 +463,6 @@ def test_c4_a_forked_child_has_threads_of_its_own():
             "os._exit(0 if same else 3) if child == 0 else print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))")
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout.strip() == "0", run.stderr
-
-
-def blas_threads():
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
 
 @BOTH_DTYPES

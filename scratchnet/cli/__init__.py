@@ -3,4 +3,5 @@
 COMMANDS = {                                          # name: what it does, in one line
     "style": "paint one picture in the style of another",
     "check": "check gradients: ours, or those of your own function",
+    "doctor": "look at this machine and installation; compile all kernels now",
 }

@@ -77,12 +77,14 @@ def run(arguments):
     begun = time.perf_counter()
     stopped = _listen(steps, arguments.steps, record)
     if record.last is None:
+        print("stopped before the first step was done; there is no picture yet.", file=sys.stderr)
         return 130
     record.seconds = time.perf_counter() - begun
-    _fill(folder, record, arguments, source, (C, S))
+    _save(folder, record, arguments, source, (C, S))
     if stopped:
         print(f"{stopped} at step {record.last.i} of {arguments.steps}, J = {record.last.J:.4g}; the picture of that step is kept.",
               file=sys.stderr)
+    _draw(folder, record, arguments, (C, S))
     print(f"{folder / 'generated.png'}  (and contact_sheet.png, curves.png, run.json beside it)")
     return 0 if not stopped else 130 if stopped == "stopped" else 1
 
@@ -198,9 +200,8 @@ def _listen(steps, total, record):
     return ""
 
 
-def _fill(folder, record, arguments, source, pictures):
-    """The four files of a run."""
-    from scratchnet import plots                      # matplotlib only once there is something to draw
+def _save(folder, record, arguments, source, pictures):
+    """The picture and the numbers, before anything that takes longer: whoever stops a run may not wait for drawings."""
     C, S = pictures
     last = record.last
     card = dict(command=shlex.join(sys.argv[1:]), network=source, step=last.i, J=last.J, J_content=last.J_content,
@@ -209,14 +210,20 @@ def _fill(folder, record, arguments, source, pictures):
                 sizes={"C": C.shape[1:3], "S": S.shape[1:3]}, versions=dict(
                     scratchnet=__version__, numpy=np.__version__, python=platform.python_version()), history=record.history)
     images.save(folder / "generated.png", last.G, {"scratchnet": json.dumps({k: v for k, v in card.items() if k != "history"})})
+    with replacing(folder / "run.json") as file:
+        file.write(json.dumps(card, indent=1).encode())
+
+
+def _draw(folder, record, arguments, pictures):
+    """The stages on one sheet, and the curves of all costs."""
+    from scratchnet import plots                      # matplotlib only once there is something to draw
+    last = record.last
     stages = record.stages if record.stages[-1].i == last.i else [*record.stages, last]
-    plots.contact_sheet(folder / "contact_sheet.png", [C, S] + [step.G for step in stages],
+    plots.contact_sheet(folder / "contact_sheet.png", [*pictures] + [step.G for step in stages],
                         ["content, C", "style, S"] + [f"step {step.i}" for step in stages])
     if len(record.history) > 1:
         plots.cost_curves(folder / "curves.png", record.history, arguments.alpha, arguments.beta,
                           arguments.style_layers, arguments.tv)
-    with replacing(folder / "run.json") as file:
-        file.write(json.dumps(card, indent=1).encode())
 
 
 # ------------------------------------------------------------------------------------------------------- words, numbers

@@ -7,6 +7,7 @@
     pooling.py    windows: the largest, the mean, the length
     pointwise.py  ReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
+    cache.py, selftest.py           where compiled kernels are kept · all of them against the loops, here and now
 
 `a_prev`, `W`, `dz` must be of one float type. Arrays are made contiguous and writable here, once, because numba would
 compile every other kind of array again. `kept` is a dict in which a frozen layer keeps its transformed filters; a layer

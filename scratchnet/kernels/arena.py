@@ -6,6 +6,7 @@ memory that nobody holds any more. Nobody has to give anything back: Python coun
 
 import math
 import mmap
+import os
 import sys
 import threading
 
@@ -66,3 +67,13 @@ def _fresh(size):
     if hasattr(mmap, "MADV_HUGEPAGE"):
         pages.madvise(mmap.MADV_HUGEPAGE)              # as NumPy asks for: fewer, larger pages
     return np.frombuffer(pages, np.uint8)
+
+
+def _begin_anew():
+    """In a forked child the lock may be held by a thread that is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
