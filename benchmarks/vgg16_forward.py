@@ -109,7 +109,8 @@ def main():
     rows = []
     for name, peers in (("dezero", [(dezero, ())]), ("torch", [(pytorch, (True,)), (pytorch, (False,))])):
         if importlib.util.find_spec(name):
-            both = [compare("vgg16_forward", (ours, ()), "pytorch" if name == "torch" else name, peer, same, arguments.pairs) for peer in peers]
+            name = {"torch": "pytorch"}.get(name, name)
+            both = [compare("vgg16_forward", (ours, ()), name, peer, same, arguments.pairs) for peer in peers]
             rows.append(min(both, key=lambda row: row["peer_s"]))
             show(rows[-1])
     if not rows:

@@ -66,6 +66,7 @@ class TotalCost:
         S = images.expect_picture(S, "S").astype(C.dtype, copy=False)
         for name, picture in (("C", C), ("S", S)):
             check_size(net, self.keep[-1], picture.shape, name)
+        kernels.trim()
         a_C = self._activations(C)
         self.a_C, positions = a_C[content_layer], {l: math.prod(a_C[l].shape[1:3]) for l in self.lam}
         del a_C                                        # before those of S need the memory

@@ -1,32 +1,107 @@
 """Large arrays on memory that was used before, because fresh memory is slow: the system zeroes it page by page.
 
 A step of style transfer makes and drops the same arrays as the step before, hundreds of megabytes of them. `empty` hands out
-memory that nobody holds any more. Nobody has to give anything back: Python counts who holds an array, and so can we.
+ranges of one long stretch of addresses, which costs nothing where it was never touched. Nobody has to give anything back: a
+range is free when the array that stood for it is gone, and free neighbours are one range again. So memory grows to what is held
+at a time, and little more.
 """
 
+import ctypes
 import math
 import mmap
 import os
 import sys
 import threading
+import weakref
 
 import numpy as np
 
 SMALLEST = 2 ** 20             # bytes; below, the system's own allocator is fast
-SPARE = 1.25                   # what is kept, in all, of the most that was ever held at a time
-_blocks = []                   # the one used longest ago first
-_most = 0
+PAGE = 2 ** 16                 # ranges begin at multiples of this
 _lock = threading.Lock()
+
+
+class _Arena:
+    """The stretch, and who holds which part of it: [start, size, weak reference or None] in order of addresses."""
+
+    def __init__(self):
+        self.stretch, self.ranges = _reserve(), []
+
+    def array(self, size):
+        """An array of bytes that nobody else holds, or None when the stretch is full."""
+        pages = -(-size // PAGE) * PAGE
+        self._join()
+        free = [r for r in self.ranges if r[2] is None and r[1] >= pages]
+        chosen = min(free, key=lambda r: r[1]) if free else self._at_the_end(pages)
+        if chosen is None:
+            return None
+        start, length, _ = chosen
+        array = np.frombuffer(memoryview(self.stretch)[start:start + size], np.uint8)
+        where = self.ranges.index(chosen)
+        rest = [[start + pages, length - pages, None]] if length > pages else []
+        self.ranges[where:where + 1] = [[start, pages, weakref.ref(array)], *rest]
+        return array
+
+    def _join(self):
+        """What nobody holds any more is free; free neighbours become one."""
+        joined = []
+        for start, size, holder in self.ranges:
+            holder = None if holder is None or holder() is None else holder
+            if holder is None and joined and joined[-1][2] is None:
+                joined[-1][1] += size
+            else:
+                joined.append([start, size, holder])
+        self.ranges = joined
+
+    def _at_the_end(self, size):
+        """A free range behind all others, grown to this size."""
+        if self.ranges and self.ranges[-1][2] is None:
+            last = self.ranges.pop()
+            start = last[0]
+        else:
+            start = sum(self.ranges[-1][:2]) if self.ranges else 0
+        if start + size > len(self.stretch):
+            return None
+        self.ranges.append([start, size, None])
+        return self.ranges[-1]
+
+    def give_back(self):
+        """The pages of free ranges, to the system; they can be touched again."""
+        self._join()
+        for start, size, holder in self.ranges:
+            if holder is None and hasattr(mmap, "MADV_DONTNEED"):
+                self.stretch.madvise(mmap.MADV_DONTNEED, start, size)
+
+
+def _reserve():
+    """Addresses for as much as the machine has; b"" where the system gives none, and then arrays are NumPy's own."""
+    if not hasattr(mmap, "MAP_PRIVATE"):               # Windows
+        return b""
+    lazily = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
+    try:
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        stretch = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | lazily)
+    except (OSError, ValueError):                      # a limit on addresses
+        return b""
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        stretch.madvise(mmap.MADV_HUGEPAGE)            # as NumPy asks for: fewer, larger pages
+    return stretch
+
+
+_arena = None
 
 
 def empty(shape, dtype):
     """An uninitialised array, like np.empty."""
+    global _arena
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
     with _lock:
-        return _block(size)[:size].view(dtype).reshape(shape)
+        _arena = _arena or _Arena()
+        array = _arena.array(size)
+    return np.empty(shape, dtype) if array is None else array.view(dtype).reshape(shape)
 
 
 def zeros(shape, dtype):
@@ -36,37 +111,13 @@ def zeros(shape, dtype):
     return array
 
 
-def _block(size):
-    """Bytes that nobody else holds: the smallest free block that is large enough, but not a quarter too large, or a new one.
-
-    Before a new one is made, free blocks are given back to the system until all together keep to the limit.
-    """
-    global _most
-    free = [i for i in range(len(_blocks)) if sys.getrefcount(_blocks[i]) == 2]        # held by the list and by this question
-    fitting = [i for i in free if size <= _blocks[i].size <= 1.25 * size]
-    if fitting:
-        _blocks.append(_blocks.pop(min(fitting, key=lambda i: _blocks[i].size)))
-        return _blocks[-1]
-    total, unused = size + sum(block.size for block in _blocks), sum(_blocks[i].size for i in free)
-    _most = max(_most, total - unused)
-    gone = []
-    while free and total > SPARE * _most:
-        gone.append(free.pop(0))
-        total -= _blocks[gone[-1]].size
-    for i in reversed(gone):
-        del _blocks[i]
-    _blocks.append(_fresh(size))
-    return _blocks[-1]
-
-
-def _fresh(size):
-    """New memory from the system itself, to which it goes back at once when it is dropped; the allocator would keep it."""
-    if not hasattr(mmap, "MAP_PRIVATE"):               # Windows
-        return np.empty(size, np.uint8)
-    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)              # as NumPy asks for: fewer, larger pages
-    return np.frombuffer(pages, np.uint8)
+def trim():
+    """Gives to the system what nobody holds: here, and what its allocator keeps (after a network was loaded and copied, as much)."""
+    with _lock:
+        if _arena is not None:
+            _arena.give_back()
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):          # glibc; others need not be asked
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _begin_anew():
