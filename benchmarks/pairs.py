@@ -13,6 +13,9 @@ import sys
 import time
 
 
+REST = 0.3                     # seconds before each step: threads of the other side may spin for a while before they sleep
+
+
 def _serve(pipe, function, arguments):
     """The life of one process: prepare, then a step for every word that comes, until None."""
     try:
@@ -41,6 +44,7 @@ class Process:
 
     def time(self):
         """Seconds of one step, and peak megabytes so far."""
+        time.sleep(REST)
         self.pipe.send("step")
         answer = self.pipe.recv()
         if answer[0] == "error":

@@ -1,0 +1,179 @@
+"""How the network that ships was trained: it learns to give VGG-19's activations, from photographs, with this package alone.
+
+    python -m benchmarks.train_small_vgg --photos FOLDER --teacher vgg19_conv.npz --out FOLDER [--steps 7000]
+
+Crops of photographs go through VGG-19 and through the small network; at the six matched layers the relative error
+
+    J = sum_l w[l] ||a^[l] - t^[l]||^2 / ||t^[l]||^2          t = VGG-19's activation, of unit root mean square per layer
+
+is minimised by Adam, learning rate 3e-3 after a short rise, then a cosine to zero. Crops are scaled, flipped, recoloured, mixed
+and made noisy, because the pictures that style transfer makes on its way are no photographs. In OUT: checkpoint.npz (every few
+minutes; the same command goes on from it, as if never stopped), log.csv, curve.png, and at the end small_vgg.npz in float16.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from scratchnet import models, plots, readers
+from scratchnet.models.small_vgg import MATCHED, untrained
+from scratchnet.optimizers import Adam
+
+BATCH, SIDE = 6, 112
+WEIGHTS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.5, "relu4_2": 2.0, "relu5_1": 1.0}
+LEARNING_RATE, WARM_UP = 3e-3, 200
+CHECKPOINT = 300              # seconds
+
+
+class Crops:
+    """Batches of crops, (BATCH, SIDE, SIDE, 3) in [0, 1], float32; the generator's state is all that a resumed run needs."""
+
+    def __init__(self, folder, seed):
+        self.rng, self.photos = np.random.default_rng(seed), []
+        for path in tqdm(sorted(Path(folder).glob("*.jpg")), desc="photographs"):
+            with Image.open(path) as photo:
+                self.photos.append(photo.convert("RGB").copy())
+
+    def batch(self):
+        crops = np.stack([self._crop() for _ in range(BATCH)])
+        if self.rng.random() < 0.15:                   # two scenes at once
+            crops = (crops + crops[::-1]) / 2
+        for crop in crops:
+            self._disturb(crop)
+        return np.clip(crops, 0, 1, out=crops)
+
+    def _crop(self):
+        """A square from 0.85 to 2.2 times SIDE, at random, resized to SIDE; half of them mirrored."""
+        photo = self.photos[self.rng.integers(len(self.photos))]
+        side = min(int(SIDE * self.rng.uniform(0.85, 2.2)), *photo.size)
+        left, top = (self.rng.integers(0, size - side + 1) for size in photo.size)
+        crop = photo.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+        crop = np.asarray(crop, np.float32) / 255
+        return crop[:, ::-1] if self.rng.random() < 0.5 else crop
+
+    def _disturb(self, crop):
+        """In place: other colours for some, noise for some."""
+        if self.rng.random() < 0.35:
+            crop *= self.rng.uniform(0.5, 1.5, 3).astype(np.float32)
+            crop += self.rng.uniform(-0.25, 0.25, 3).astype(np.float32)
+        if self.rng.random() < 0.25:
+            noise = self.rng.standard_normal(crop.shape, dtype=np.float32)
+            crop += np.float32(self.rng.uniform(0, 0.15)) * noise
+
+
+class Teacher:
+    """VGG-19's activations at the matched layers, each layer divided by its root mean square over the first batches."""
+
+    def __init__(self, weights, crops):
+        self.net = models.vgg19(weights).freeze(until=MATCHED[-1])
+        squares = {l: [] for l in MATCHED}
+        for _ in range(8):
+            for l, a in self._activations(crops.batch()).items():
+                squares[l].append(np.mean(a ** 2, dtype=np.float64))
+        self.rms = {l: np.float32(np.sqrt(np.mean(s))) for l, s in squares.items()}
+
+    def _activations(self, x):
+        return self.net.forward(x, until=MATCHED[-1], keep=MATCHED, params=False)[0]
+
+    def __call__(self, x):
+        targets = self._activations(x)
+        for l, t in targets.items():
+            t /= self.rms[l]
+        return targets
+
+
+def step_down(net, x, targets, errors):
+    """f for the optimiser: J and its gradients at params. The relative error of each layer goes into `errors`."""
+    def f(params):
+        at = net.with_params(params)
+        a, caches = at.forward(x, until=MATCHED[-1], keep=MATCHED, training=True)
+        da = {}
+        for l in MATCHED:
+            difference = a.pop(l)
+            difference -= targets[l]
+            square = float(np.vdot(targets[l], targets[l]))
+            errors[l] = float(np.vdot(difference, difference)) / square
+            difference *= np.float32(2 * WEIGHTS[l] / square)
+            da[l] = difference
+        return sum(WEIGHTS[l] * errors[l] for l in MATCHED), at.backward(da, caches, to_x=False, release=True)[1]
+    return f
+
+
+def learning_rate(i, steps):
+    """Up in a straight line, then half a cosine down to zero."""
+    return LEARNING_RATE * min(1, (i + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * i / steps))
+
+
+class Run:
+    """All that goes on from step to step, in a file and back."""
+
+    def __init__(self, folder, net, crops, teacher):
+        self.path, self.net, self.crops, self.teacher = folder / "checkpoint.npz", net, crops, teacher
+        self.i, self.params, self.adam, self.log = 0, net.params, Adam(LEARNING_RATE), []
+
+    def save(self):
+        arrays = {f"params:{name}": array for name, array in self.params.items()}
+        arrays |= {f"adam:{name}": array for name, array in self.adam.state().items()}
+        arrays |= {f"rms:{l}": rms for l, rms in self.teacher.rms.items()} | {"log": np.array(self.log)}
+        readers.save(self.path, arrays, {"i": self.i, "rng": self.crops.rng.bit_generator.state})
+
+    def load(self):
+        arrays, notes = readers.read(self.path, kinds="fiu"), readers.read_notes(self.path)
+
+        def part(prefix):
+            return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        self.i, self.params, self.log = notes["i"], part("params:"), arrays["log"].tolist()
+        self.adam.load_state(part("adam:"))
+        self.teacher.rms = {l: np.float32(rms) for l, rms in part("rms:").items()}
+        self.crops.rng.bit_generator.state = notes["rng"]
+
+    def finish(self, folder):
+        """The log as a table and a picture, and the network in float16."""
+        with open(folder / "log.csv", "w", newline="") as file:
+            csv.writer(file).writerows([("step", *MATCHED), *self.log])
+        steps, *errors = zip(*self.log)
+        plots.error_curves(folder / "curve.png", steps, dict(zip(MATCHED, errors)))
+        net = self.net.with_params({name: array.astype(np.float16) for name, array in self.params.items()})
+        net.save(folder / "small_vgg.npz")
+
+
+def main():
+    """Trains, or goes on training, and writes what there is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--teacher", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    crops = Crops(arguments.photos, arguments.seed)
+    run = Run(arguments.out, untrained(arguments.seed), crops, Teacher(arguments.teacher, crops))
+    if run.path.exists():
+        run.load()
+    saved, recent = time.monotonic(), []
+    bar = tqdm(range(run.i, arguments.steps), initial=run.i, total=arguments.steps, desc="training", mininterval=10)
+    for i in bar:
+        x, errors = crops.batch(), {}
+        run.adam.learning_rate = learning_rate(i, arguments.steps)
+        run.params, J = run.adam.step(step_down(run.net, x, run.teacher(x), errors), run.params)
+        run.i = i + 1
+        recent.append([errors[l] for l in MATCHED])
+        if len(recent) == 50:
+            run.log.append([run.i, *np.mean(recent, axis=0)])
+            bar.set_postfix_str(" ".join(f"{error:.3f}" for error in run.log[-1][1:]))
+            recent = []
+        if time.monotonic() - saved > CHECKPOINT:
+            run.save()
+            saved = time.monotonic()
+    run.save()
+    run.finish(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

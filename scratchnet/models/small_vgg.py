@@ -1,0 +1,36 @@
+"""The network that ships: a small VGG that imitates VGG-19's activations, channel by channel, with a ninth of its parameters.
+
+The six layers that style transfer asks for, relu1_1, relu2_1, relu3_1, relu4_1, relu4_2 and relu5_1, have VGG-19's names and widths:
+channel 17 of relu3_1 answers to what channel 17 of VGG-19's answers to. Between them the network is thin.
+Trained by this package (benchmarks/train_small_vgg.py); data, figures and limits: small_vgg.md beside this file.
+"""
+
+import numpy as np
+
+from scratchnet.activations import ReLU
+from scratchnet.layers import Conv2D, MaxPool2D
+from scratchnet.network import Network
+from scratchnet.normalisation import Preprocess
+
+MATCHED = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
+TABLE = (                                             # name, channels in and out; "thin" are 1x1 without a ReLU
+    ("conv1_1", 3, 64), ("conv1_2", 64, 32), "pool1",
+    ("conv2_1", 32, 128), ("conv2_2", 128, 64), "pool2",
+    ("conv3_1", 64, 256), ("conv3_2", 256, 96), ("conv3_3", 96, 96), "pool3",
+    ("conv4_1", 96, 512), ("thin4_1", 512, 96), ("conv4_2", 96, 512), ("thin4_2", 512, 96), ("conv4_3", 96, 128), "pool4",
+    ("conv5_1", 128, 512),
+)
+
+
+def untrained(seed=0):
+    """The table with random filters, as the recipe begins.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/16, n_W/16, 512)"""
+    rng, layers = np.random.default_rng(seed), {"input": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.25, 0.25, 0.25))}
+    for row in TABLE:
+        if row in ("pool1", "pool2", "pool3", "pool4"):
+            layers[row] = MaxPool2D()
+            continue
+        name, n_C_prev, n_C = row
+        layers[name] = Conv2D(n_C_prev, n_C, f=1 if name.startswith("thin") else 3, rng=rng)
+        if name.startswith("conv"):
+            layers[f"relu{name[4:]}"] = ReLU()
+    return Network(layers)
