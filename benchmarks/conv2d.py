@@ -1,4 +1,5 @@
-"""The ladder, rung by rung: every convolution of VGG-19 by loops, by im2col and one matrix product, and by Winograd's way.
+"""The ladder, rung by rung: every convolution of VGG-19 by loops, by im2col and one matrix product, and by Winograd's way;
+and the gradient to its filters, dW, by the last two.
 
     python -m benchmarks.conv2d [--size 300x400] [--json FILE]
 
@@ -45,9 +46,14 @@ def rungs(n_H, n_W, n_C_prev, n_C, repeats):
     error = {name: np.abs(z - truth).max() / np.abs(truth).max() for name, z in (
         ("gemm", gemm.conv2d(part, W, b, 1, PAD)), ("winograd", winograd.conv2d(part, W, b, 1, PAD, U)))}
     assert max(error.values()) < 1e-5, error
+    dz = rng.standard_normal((1, n_H, n_W, n_C), dtype=np.float32)
+    dW, dW_winograd = (kernel.conv2d_dW(a_prev, dz, 1, PAD, 3, 3) for kernel in (gemm, winograd))
+    assert np.abs(dW_winograd - dW).max() < 1e-5 * np.abs(dW).max()
     rows = np.ascontiguousarray(a_prev[:, :LOOP_ROWS])
     work = {"loops": lambda: loops.conv2d(rows, W, b, 1, PAD), "gemm": lambda: gemm.conv2d(a_prev, W, b, 1, PAD),
-            "winograd": lambda: winograd.conv2d(a_prev, W, b, 1, PAD, U)}
+            "winograd": lambda: winograd.conv2d(a_prev, W, b, 1, PAD, U),
+            "dW_gemm": lambda: gemm.conv2d_dW(a_prev, dz, 1, PAD, 3, 3),
+            "dW_winograd": lambda: winograd.conv2d_dW(a_prev, dz, 1, PAD, 3, 3)}
     times = {name: [] for name in work}
     for _ in range(repeats + 1):
         for name, f in work.items():
@@ -68,7 +74,8 @@ def main():
     n_H, n_W = map(int, arguments.size.split("x"))
     top, rows, known = peak(), [], {}
     print(f"{threads.threads()} threads, {top:.0f} GFLOP/s for a large matrix product\n")
-    print(f"{'layer':9}{'size':>9}{'channels':>10}{'loops':>8}{'gemm':>7}{'winograd':>10}{'of peak':>9}{'error':>10}")
+    print(f"{'layer':9}{'size':>9}{'channels':>10}{'loops':>8}{'gemm':>7}{'winograd':>10}{'of peak':>9}{'error':>10}"
+          f"{'dW: gemm':>10}{'winograd':>10}")
     n_C_prev = 3
     for row in models.vgg19().summary((1, n_H, n_W, 3)).rows:
         if row.kind == "Conv2D":
@@ -76,7 +83,8 @@ def main():
             known[case] = known.get(case) or rungs(*case, arguments.repeats)
             speed, error = known[case]
             print(f"{row.layer:9}{f'{case[0]}x{case[1]}':>9}{f'{case[2]}->{case[3]}':>10}{speed['loops']:8.1f}{speed['gemm']:7.0f}"
-                  f"{speed['winograd']:10.0f}{speed['winograd'] / top:8.1f}x{error['winograd']:10.1e}", flush=True)
+                  f"{speed['winograd']:10.0f}{speed['winograd'] / top:8.1f}x{error['winograd']:10.1e}"
+                  f"{speed['dW_gemm']:10.0f}{speed['dW_winograd']:10.0f}", flush=True)
             rows.append({"case": row.layer, **{f"{name}_gflops": s for name, s in speed.items()}, "peak_gflops": top,
                          "winograd_error": float(error["winograd"])})
             n_C_prev = row.shape[3]

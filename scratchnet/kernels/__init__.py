@@ -49,9 +49,9 @@ def keeps_filters(W, shape):
 
 
 def _filters(W, kept, shape):
-    """The transformed filters: kept ones if there are any, new ones else."""
+    """The transformed filters if they are kept, or None: then they are made where they are needed."""
     if kept is None or W.flags.writeable or not keeps_filters(W, shape):      # whoever can write W can make kept ones wrong
-        return winograd.filters(W)
+        return None
     if kept.get("W") is not W:
         kept["W"], kept["U"] = W, winograd.filters(W)
     return kept["U"]

@@ -22,6 +22,8 @@ each read the whole of U; there the 36 products are shared out instead.
 Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; the points: Barabasz et al. 2020.
 """
 
+import math
+
 import numpy as np
 
 from scratchnet.kernels import arena, threads
@@ -42,17 +44,18 @@ NO_MASK = np.empty((0, 0, 0, 0), np.bool_)
 
 
 @kernel
-def filters_to_points(W, U, G, first, last):
-    """U = G g G^T for input channels first..last-1.   W (3, 3, n_C_prev, n_C) -> into U (36, n_C_prev, n_C)"""
-    n_C = W.shape[3]
-    half = np.empty((18, n_C), W.dtype)                # G g: six values a column of the filter
-    for c in range(first, last):
+def filters_to_points(W, U, G, i, c_first, c_last, k_first, k_last):
+    """Row i of U = G g G^T, its six points, for input channels c_first..c_last-1 and output channels k_first..k_last-1.
+
+    W (3, 3, n_C_prev, n_C) -> into U (6, c_last - c_first, k_last - k_first)
+    """
+    n = k_last - k_first
+    half = np.empty((3, n), W.dtype)                   # row i of G g
+    for c in range(c_first, c_last):
         for s in range(3):
-            for i in range(6):
-                _combine(half[3 * i + s], W[0, s, c], W[1, s, c], W[2, s, c], G[i, 0], G[i, 1], G[i, 2], n_C)
-        for i in range(6):
-            for j in range(6):
-                _combine(U[6 * i + j, c], half[3 * i], half[3 * i + 1], half[3 * i + 2], G[j, 0], G[j, 1], G[j, 2], n_C)
+            _combine(half[s], W[0, s, c, k_first:], W[1, s, c, k_first:], W[2, s, c, k_first:], G[i, 0], G[i, 1], G[i, 2], n)
+        for j in range(6):
+            _combine(U[j, c - c_first], half[0], half[1], half[2], G[j, 0], G[j, 1], G[j, 2], n)
 
 
 @kernel
@@ -85,11 +88,17 @@ def _add_to(out, x, y, z, p, q, r, n):
 
 def filters(W):
     """U = G g G^T for every pair of channels.   (3, 3, n_C_prev, n_C) -> (36, n_C_prev, n_C)"""
-    W = np.ascontiguousarray(W).view()
-    W.flags.writeable = False                          # frozen or not, one type for the compiler
-    U, points = arena.empty((36, *W.shape[2:]), W.dtype), G.astype(W.dtype)
-    threads.run(lambda ends: filters_to_points(W, U, points, *ends), _cut(len(U[0]), 16))
+    W, points = _read_only(W), G.astype(W.dtype)
+    U = arena.empty((36, *W.shape[2:]), W.dtype)
+    threads.run(lambda i: filters_to_points(W, U[6 * i:6 * i + 6], points, i, 0, W.shape[2], 0, W.shape[3]), range(6))
     return U
+
+
+def _read_only(W):
+    """Frozen or not, one type for the compiler."""
+    W = np.ascontiguousarray(W).view()
+    W.flags.writeable = False
+    return W
 
 
 @inlined
@@ -250,10 +259,9 @@ def conv2d(a_prev, W, b, stride, pad, U=None, relu=False):
     """z as in loops.conv2d, for 3x3 filters and stride 1; U may be given, filters(W). With relu: (max(z, 0), z > 0)."""
     n_m, n_H_prev, n_W_prev, _ = a_prev.shape
     n_H, n_W = n_H_prev + pad[0] + pad[1] - 2, n_W_prev + pad[2] + pad[3] - 2
-    U = filters(W) if U is None else U
-    z = arena.empty((n_m, n_H, n_W, U.shape[2]), a_prev.dtype)
+    z = arena.empty((n_m, n_H, n_W, W.shape[3]), a_prev.dtype)
     mask = arena.empty(z.shape, np.bool_) if relu else NO_MASK
-    _convolve(a_prev, NO_MASK, U, AS_THEY_COME, b, z, mask, pad[0], pad[2])
+    _convolve(a_prev, NO_MASK, W, U, False, b, z, mask, pad[0], pad[2])
     return (z, mask) if relu else z
 
 
@@ -262,10 +270,9 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, U=None, mask=NO_MASK)
 
     With a mask, dz counts only where it is True: dz is then da, and the ReLU's way back is made on the fly.
     """
-    U = filters(W) if U is None else U
-    da_prev = arena.empty((len(dz), n_H_prev, n_W_prev, U.shape[1]), dz.dtype)
-    no_bias = np.zeros(U.shape[1], dz.dtype)
-    _convolve(dz, mask, U.transpose(0, 2, 1), RECIPROCAL, no_bias, da_prev, NO_MASK, 2 - pad[0], 2 - pad[2])
+    n_C_prev = W.shape[2]
+    da_prev = arena.empty((len(dz), n_H_prev, n_W_prev, n_C_prev), dz.dtype)
+    _convolve(dz, mask, W, U, True, np.zeros(n_C_prev, dz.dtype), da_prev, NO_MASK, 2 - pad[0], 2 - pad[2])
     return da_prev
 
 
@@ -301,12 +308,12 @@ def conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
     return dW
 
 
-def _convolve(x, mask_in, U, order, b, z, mask_out, top, left):
-    """z from x: transform, multiply, transform back. `order` says which of U's belongs to each point.
+def _convolve(x, mask_in, W, U, back, b, z, mask_out, top, left):
+    """z from x: transform, multiply, transform back. On the way `back` each point takes its reciprocal's filters, transposed.
 
     With mask_in, x counts only where it is True; with mask_out, z becomes max(z, 0) and the mask is written.
     """
-    masked, relu = mask_in is not NO_MASK, mask_out is not NO_MASK
+    masked, relu, order = mask_in is not NO_MASK, mask_out is not NO_MASK, RECIPROCAL if back else AS_THEY_COME
     n_i, n_j = -(-z.shape[1] // 4), -(-z.shape[2] // 4)
     tiles, n_in, n_out = len(x) * n_i * n_j, x.shape[3], z.shape[3]
     tile_bytes = 36 * (n_in + n_out) * x.itemsize
@@ -316,15 +323,39 @@ def _convolve(x, mask_in, U, order, b, z, mask_out, top, left):
         V, M = (threads.buffer(name, 36 * (last - first) * n, x.dtype).reshape(36, last - first, n)
                 for name, n in (("V", n_in), ("M", n_out)))
         tiles_in(x, mask_in, masked, V, order, first, last, first, n_i, n_j, top, left)
-        np.matmul(V, U, out=M)                         # all 36 in one call: between calls threads wait for each other
+        np.matmul(V, U_all, out=M)                     # all 36 in one call: between calls threads wait for each other
         tiles_out(M, order, z, mask_out, b, relu, first, last, first, n_i, n_j)
 
+    def multiply(where):
+        i, columns = where
+        points = slice(6 * i, 6 * i + 6)
+        np.matmul(V[points], _six_points(W, U, back, i, *columns), out=M[points, :, slice(*columns)])
+
     if tiles * tile_bytes > SMALL:
+        U_all = filters(W) if U is None else U
+        U_all = U_all.transpose(0, 2, 1) if back else U_all
         return threads.run(strip, _cut(tiles, max(FEWEST_TILES, STRIP // tile_bytes)))
     V, M = (arena.empty((36, tiles, n), x.dtype) for n in (n_in, n_out))
-    threads.run(lambda ends: tiles_in(x, mask_in, masked, V, order, *ends, 0, n_i, n_j, top, left), _cut(tiles, -(-tiles // 8)))
-    threads.run(lambda ends: np.matmul(V[slice(*ends)], U[slice(*ends)], out=M[slice(*ends)]), _cut(36, 3))
-    threads.run(lambda ends: tiles_out(M, order, z, mask_out, b, relu, *ends, 0, n_i, n_j), _cut(tiles, -(-tiles // 8)))
+    parts = _cut(tiles, -(-tiles // 8))
+    threads.run(lambda ends: tiles_in(x, mask_in, masked, V, order, *ends, 0, n_i, n_j, top, left), parts)
+    threads.run(multiply, [(i, columns) for i in range(6) for columns in _cut(n_out, -(-n_out // 2))])
+    threads.run(lambda ends: tiles_out(M, order, z, mask_out, b, relu, *ends, 0, n_i, n_j), parts)
+
+
+def _six_points(W, U, back, i, first, last):
+    """Row i of the filters' points, for channels first..last-1 of the output: (6, n_in, last - first).
+
+    If U is not at hand they are transformed here, into a buffer that stays in the cache until they are multiplied.
+    """
+    n_C_prev, n_C = W.shape[2:]
+    channels = (first, last, 0, n_C) if back else (0, n_C_prev, first, last)
+    if U is None:
+        shape = 6, channels[1] - channels[0], channels[3] - channels[2]
+        six = threads.buffer("U", math.prod(shape), W.dtype).reshape(shape)
+        filters_to_points(_read_only(W), six, G.astype(W.dtype), i, *channels)
+    else:
+        six = U[6 * i:6 * i + 6, channels[0]:channels[1], channels[2]:channels[3]]
+    return six.transpose(0, 2, 1) if back else six
 
 
 def _cut(count, size):
