@@ -6,7 +6,9 @@ Crops of photographs go through VGG-19 and through the small network; at the six
 
     J = sum_l w[l] ||a^[l] - t^[l]||^2 / ||t^[l]||^2          t = VGG-19's activation, of unit root mean square per layer
 
-is minimised by Adam, learning rate 3e-3 after a short rise, then a cosine to zero. Crops are scaled, flipped, recoloured, mixed
+is minimised by Adam. It steps W / s, with s the spread that He's rule gives the layer's filters: so a step changes every layer by
+the same share, where steps of W itself are too small for the first layer and too large for the last. The learning rate is 0.04
+after a short rise, then a cosine to zero. Crops are scaled, flipped, recoloured, mixed
 and made noisy, because the pictures that style transfer makes on its way are no photographs. In OUT: checkpoint.npz (every few
 minutes; the same command goes on from it, as if never stopped), log.csv, curve.png, and at the end small_vgg.npz in float16.
 """
@@ -26,7 +28,7 @@ from scratchnet.optimizers import Adam
 
 BATCH, SIDE = 6, 112
 WEIGHTS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.5, "relu4_2": 2.0, "relu5_1": 1.0}
-LEARNING_RATE, WARM_UP = 3e-3, 200
+LEARNING_RATE, WARM_UP = 0.04, 150
 CHECKPOINT = 300              # seconds
 
 
@@ -87,10 +89,15 @@ class Teacher:
         return targets
 
 
-def step_down(net, x, targets, errors):
-    """f for the optimiser: J and its gradients at params. The relative error of each layer goes into `errors`."""
+def spread(net):
+    """{parameter: s}: sqrt(2 / n_in) for the filters of a layer, a tenth for its bias."""
+    return {name: np.float32(np.sqrt(2 / np.prod(array.shape[:3])) if array.ndim == 4 else 0.1) for name, array in net.params.items()}
+
+
+def step_down(net, s, x, targets, errors):
+    """f for the optimiser, of params / s: J and its gradients. The relative error of each layer goes into `errors`."""
     def f(params):
-        at = net.with_params(params)
+        at = net.with_params({name: s[name] * array for name, array in params.items()})
         a, caches = at.forward(x, until=MATCHED[-1], keep=MATCHED, training=True)
         da = {}
         for l in MATCHED:
@@ -100,7 +107,8 @@ def step_down(net, x, targets, errors):
             errors[l] = float(np.vdot(difference, difference)) / square
             difference *= np.float32(2 * WEIGHTS[l] / square)
             da[l] = difference
-        return sum(WEIGHTS[l] * errors[l] for l in MATCHED), at.backward(da, caches, to_x=False, release=True)[1]
+        _, grads = at.backward(da, caches, to_x=False, release=True)
+        return sum(WEIGHTS[l] * errors[l] for l in MATCHED), {name: s[name] * g for name, g in grads.items()}
     return f
 
 
@@ -114,7 +122,8 @@ class Run:
 
     def __init__(self, folder, net, crops, teacher):
         self.path, self.net, self.crops, self.teacher = folder / "checkpoint.npz", net, crops, teacher
-        self.i, self.params, self.adam, self.log = 0, net.params, Adam(LEARNING_RATE), []
+        self.i, self.s, self.adam, self.log = 0, spread(net), Adam(LEARNING_RATE), []
+        self.params = {name: array / self.s[name] for name, array in net.params.items()}
 
     def save(self):
         arrays = {f"params:{name}": array for name, array in self.params.items()}
@@ -138,7 +147,7 @@ class Run:
             csv.writer(file).writerows([("step", *MATCHED), *self.log])
         steps, *errors = zip(*self.log)
         plots.error_curves(folder / "curve.png", steps, dict(zip(MATCHED, errors)))
-        net = self.net.with_params({name: array.astype(np.float16) for name, array in self.params.items()})
+        net = self.net.with_params({name: (self.s[name] * array).astype(np.float16) for name, array in self.params.items()})
         net.save(folder / "small_vgg.npz")
 
 
@@ -161,7 +170,7 @@ def main():
     for i in bar:
         x, errors = crops.batch(), {}
         run.adam.learning_rate = learning_rate(i, arguments.steps)
-        run.params, J = run.adam.step(step_down(run.net, x, run.teacher(x), errors), run.params)
+        run.params, J = run.adam.step(step_down(run.net, run.s, x, run.teacher(x), errors), run.params)
         run.i = i + 1
         recent.append([errors[l] for l in MATCHED])
         if len(recent) == 50:
