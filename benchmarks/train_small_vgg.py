@@ -12,9 +12,11 @@ after a short rise, then a cosine to zero.
 
 Each matched layer learns first from its own error alone: in the first half of the steps no gradient passes backward through a matched
 layer, in the second half a quarter of it. When all of it passed from the start, the errors of the deep layers, large and
-noisy at first, kept the shallow ones from learning (relu1_1 stood at 0.64 after 200 steps; alone it is at 0.05). Crops are scaled, flipped, recoloured, mixed
-and made noisy, because the pictures that style transfer makes on its way are no photographs. In OUT: checkpoint.npz (every few
-minutes; the same command goes on from it, as if never stopped), log.csv, curve.png, and at the end small_vgg.npz in float16.
+noisy at first, kept the shallow ones from learning (relu1_1 stood at 0.64 after 200 steps; alone it is at 0.05).
+
+Crops are scaled, flipped, recoloured, mixed and made noisy, because the pictures that style transfer makes on its way are no
+photographs. In OUT: checkpoint.npz (every few minutes; the same command goes on from it, as if never stopped),
+log.csv, curve.png, and at the end small_vgg.npz in float16.
 """
 
 import argparse
