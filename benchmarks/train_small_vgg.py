@@ -185,7 +185,7 @@ def main():
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     crops = Crops(arguments.photos, arguments.seed)
-    run = Run(arguments.out, untrained(arguments.seed), crops, Teacher(arguments.teacher, crops))
+    run = Run(arguments.out, untrained(np.random.default_rng(arguments.seed)), crops, Teacher(arguments.teacher, crops))
     if run.path.exists():
         run.load()
     saved, recent = time.monotonic(), []

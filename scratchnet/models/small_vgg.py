@@ -5,13 +5,14 @@ channel 17 of relu3_1 answers to what channel 17 of VGG-19's answers to. Between
 Trained by this package (benchmarks/train_small_vgg.py); data, figures and limits: small_vgg.md beside this file.
 """
 
-import numpy as np
+from pathlib import Path
 
 from scratchnet.activations import ReLU
-from scratchnet.layers import Conv2D, MaxPool2D
+from scratchnet.layers import UNFILLED, Conv2D, MaxPool2D
 from scratchnet.network import Network
 from scratchnet.normalisation import Preprocess
 
+FILE = Path(__file__).with_name("small_vgg.npz")
 MATCHED = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 TABLE = (                                             # name, channels in and out; "thin" are 1x1 without a ReLU
     ("conv1_1", 3, 64), ("conv1_2", 64, 32), "pool1",
@@ -22,9 +23,18 @@ TABLE = (                                             # name, channels in and ou
 )
 
 
-def untrained(seed=0):
-    """The table with random filters, as the recipe begins.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/16, n_W/16, 512)"""
-    rng, layers = np.random.default_rng(seed), {"input": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.25, 0.25, 0.25))}
+def small_vgg(weights=None):
+    """The trained network: 2 268 384 parameters, conv1_1 to relu5_1.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/16, n_W/16, 512)
+
+    weights  None: the file that ships; else one that benchmarks/train_small_vgg.py has made
+    Activations of the matched layers are VGG-19's in units of their root mean square over photographs.
+    """
+    return untrained(UNFILLED).load(FILE if weights is None else weights)
+
+
+def untrained(rng=None):
+    """The table with random filters, as the recipe begins."""
+    layers = {"input": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.25, 0.25, 0.25))}
     for row in TABLE:
         if row in ("pool1", "pool2", "pool3", "pool4"):
             layers[row] = MaxPool2D()
