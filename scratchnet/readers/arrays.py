@@ -11,11 +11,12 @@ from scratchnet.errors import WeightsError
 
 def needed(path, package):
     """A package that only some files need. Raises WeightsError naming the command that brings it; nothing else is tried."""
+    whole = package.partition(".")[0]
     try:
+        importlib.import_module(whole)
         return importlib.import_module(package)
     except ImportError as e:
-        name = package.partition(".")[0]
-        raise WeightsError(f"reading '{path.name}' needs {name}: pip install 'scratchnet[weights]'") from e
+        raise WeightsError(f"reading '{path.name}' needs {whole}: pip install 'scratchnet[weights]'") from e
 
 
 def is_number(dtype, kinds):

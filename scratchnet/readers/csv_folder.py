@@ -33,7 +33,9 @@ def read(path, max_bytes, expect=None):
         if not size:
             raise WeightsError(f"{where} is empty (0 bytes): an interrupted save or download. Get it again.")
         with damage_in(where), open(file, encoding="ascii") as opened:
-            text = opened.read(size).strip().strip(",")
+            text = opened.read(size).strip(" \r\n,")
+        if not text:
+            raise WeightsError(f"{where} holds nothing but commas and spaces. Get it again.")
         count = text.count(",") + text.count("\n") + 1
         total += 8 * count
         check_total(path, total, max_bytes)

@@ -24,12 +24,12 @@ def read(path, max_bytes, kinds="f"):
     """
     if mat73.is_one(path):
         return mat73.read(path, max_bytes, kinds)
-    needed(path, "scipy.io")
+    scipy_io = needed(path, "scipy.io")
     with open(path, "rb") as file, damage_in(f"'{path.name}'"):
         names, total = walk(path, file, lambda name, is_number: is_number and name.isidentifier() or name in STRUCTS)
         check_total(path, total, max_bytes)
         file.seek(0)
-        variables = _loaded(file, names)
+        variables = _loaded(scipy_io, file, names)
     arrays = {}
     for name, array in _arrays(variables):
         where = f"'{path.name}': {name!r}"
@@ -40,12 +40,11 @@ def read(path, max_bytes, kinds="f"):
     return arrays
 
 
-def _loaded(file, names):
+def _loaded(scipy_io, file, names):
     """{name: array} as SciPy builds them: cells are arrays of objects, structs have named fields."""
-    from scipy.io import loadmat
     with warnings.catch_warnings():
         warnings.simplefilter("error")                 # what SciPy only warns of is damage
-        found = loadmat(file, variable_names=names, mat_dtype=True)
+        found = scipy_io.loadmat(file, variable_names=names, mat_dtype=True)
     return {name: found[name] for name in names}
 
 

@@ -6,6 +6,7 @@ Source: MathWorks, "MAT-File Versions"; h5py on references. What is taken is wha
 import numpy as np
 
 from scratchnet.errors import WeightsError
+from scratchnet.readers import apart
 from scratchnet.readers.arrays import damage_in, needed
 from scratchnet.readers.hdf5 import MAGIC, numbers
 
@@ -22,10 +23,17 @@ def is_one(path):
 
 def read(path, max_bytes, kinds="f"):
     """As mat.read."""
+    needed(path, "h5py")
+    return apart.read("mat73", path, max_bytes, kinds)
+
+
+def arrays(path, max_bytes, kinds, limit):
+    """As hdf5.arrays."""
     h5py = needed(path, "h5py")
+    limit(0)
     with damage_in(f"'{path.name}'"), h5py.File(path, "r", locking=False) as file:
-        arrays = numbers(path, dict(_datasets(h5py, path, file)), max_bytes, kinds)
-    return {name: np.ascontiguousarray(array.T) for name, array in arrays.items()}
+        for name, array in numbers(path, dict(_datasets(h5py, path, file)), max_bytes, kinds, limit):
+            yield name, np.ascontiguousarray(array.T)
 
 
 def _datasets(h5py, path, file):

@@ -12,6 +12,7 @@ from scratchnet.errors import WeightsError
 
 MATRIX, COMPRESSED = 14, 15                            # kinds of elements; the rest are numbers, so many bytes each
 BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
+LETTERS = (1, 2, 4, 16, 17, 18)                        # in which texts are stored; SciPy crashes at kinds that there are not
 CELL, STRUCT, CHAR = 1, 2, 4                           # classes of matrices; of the numbers, the bytes of one in memory
 CLASSES = {6: 8, 7: 4, 8: 1, 9: 1, 10: 2, 11: 2, 12: 4, 13: 4, 14: 8, 15: 8}
 COMPLEX = 0x800
@@ -136,18 +137,16 @@ def _head(stream):
 
 def _body(stream, kind, shape, is_complex, end, depth):
     """The bytes in memory of a matrix whose head is read and which ends at `end`. All of it is passed over."""
-    count, total, stream.matrices = math.prod(shape), AN_ARRAY, stream.matrices + 1
-    if depth > DEEPEST or stream.matrices > MOST:
-        stream.refuse("holds too many matrices, or too deep within each other")
+    count, total = math.prod(shape), AN_ARRAY
     if kind in (CELL, STRUCT):
         total += _inner(stream, count * (_fields(stream) if kind == STRUCT else 1), end, depth)
     elif kind in CLASSES:
         if is_complex:
             stream.refuse("holds complex numbers; parameters are float16, float32 or float64")
-        _pass_over(stream, end, lambda stored, n: n == count * BYTES.get(stored, 0), shape)
+        _pass_over(stream, end, lambda stored, n: stored in BYTES and n == count * BYTES[stored], shape)
         total += count * CLASSES[kind]
     elif kind == CHAR:
-        total += 8 * _pass_over(stream, end, lambda stored, n: n >= count, shape)
+        total += 8 * _pass_over(stream, end, lambda stored, n: stored in LETTERS and n >= count, shape)
     else:
         stream.refuse(f"holds a matrix of class {kind} (sparse, an object or a function), which weights never need; it was not touched")
     if stream.at != end:
@@ -159,7 +158,9 @@ def _inner(stream, count, end, depth):
     """The bytes in memory of so many matrices, one after the other: the cells of a cell, the fields of a struct."""
     if count * 8 > end - stream.at:                    # each has a tag at least
         stream.refuse(f"claims {count} cells or fields where there is no room for them")
-    total = 0
+    total, stream.matrices = 0, stream.matrices + count
+    if depth > DEEPEST or stream.matrices > MOST:
+        stream.refuse("holds too many matrices, or too deep within each other")
     for _ in range(count):
         kind, n, data = stream.tag()
         if kind != MATRIX or data is not None or stream.at + n > end:
@@ -168,7 +169,7 @@ def _inner(stream, count, end, depth):
             end_of_it, (_, *head) = stream.at + n, _head(stream)
             total += _body(stream, *head, end_of_it, depth + 1)
         else:
-            total, stream.matrices = total + AN_ARRAY, stream.matrices + 1
+            total += AN_ARRAY
     return total
 
 
