@@ -194,6 +194,13 @@ def _peak(path, words, **options):
     return peak
 
 
+@pytest.mark.parametrize("name", ["vgg_19.ckpt", "model.ckpt-1000.index", "model.ckpt.data-00000-of-00001"])
+def test_w23b_a_checkpoint_of_tensorflow_is_named_with_a_way_out(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x00\x00\x0a\x08\x01\x12\x04")
+    with pytest.raises(WeightsError, match=f"'{name}' looks like a checkpoint of TensorFlow, .*save_weights"):
+        readers.read(tmp_path / name)
+
+
 def test_w3_a_web_page(path):
     path.write_bytes(b"<!DOCTYPE html><html>")
     with pytest.raises(WeightsError, match="'net.h5' is not an HDF5 file .it starts with b'<!DOCTYPE html>'"):

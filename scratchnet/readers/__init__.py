@@ -56,6 +56,9 @@ def _door(path):
     if not start:
         raise WeightsError(f"'{path.name}' is empty (0 bytes): an interrupted save or download. Get it again.")
     kind = path.suffix if path.suffix in READERS else next((STARTS[magic] for magic in STARTS if start.startswith(magic)), None)
+    if kind is None and ".ckpt" in path.name:
+        raise WeightsError(f"'{path.name}' looks like a checkpoint of TensorFlow, which is not read here. In TensorFlow, save its arrays "
+                           "by numpy.savez, or a Keras model by save_weights('net.h5').")
     if kind is None:
         raise WeightsError(f"'{path.name}' is not of a known kind; readable are {', '.join(READERS)}. It starts with {start!r}.")
     return path, READERS[kind]

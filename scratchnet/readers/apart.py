@@ -59,7 +59,7 @@ def _collected(pipe, path, max_bytes):
         except (json.JSONDecodeError, TypeError, KeyError):
             return None
         total += math.prod(shape) * dtype.itemsize
-        check_total(path, total, 2 * max_bytes)        # halves have become singles
+        check_total(f"'{path.name}'", total, 2 * max_bytes)        # halves have become singles
         array = np.empty(shape, dtype)
         if array.size and pipe.readinto(memoryview(array.reshape(-1)).cast("B")) < array.nbytes:
             return None

@@ -26,7 +26,7 @@ def read(path, max_bytes, expect=None):
     if len(files) > MOST:
         raise WeightsError(f"'{path.name}' holds {len(files)} .csv files; at most {MOST} are read.")
     sizes = [file.stat().st_size for file in files]
-    check_total(path, sum(sizes) * 8 / LONGEST, max_bytes)
+    check_total(f"'{path.name}'", sum(sizes) * 8 / LONGEST, max_bytes)
     arrays, total = {}, 0
     for file, size in zip(files, sizes):
         where = f"'{path.name}': '{file.name}'"
@@ -38,7 +38,7 @@ def read(path, max_bytes, expect=None):
             raise WeightsError(f"{where} holds nothing but commas and spaces. Get it again.")
         count = text.count(",") + text.count("\n") + 1
         total += 8 * count
-        check_total(path, total, max_bytes)
+        check_total(f"'{path.name}'", total, max_bytes)
         shape = (expect or {}).get(file.stem, (count,))
         if math.prod(shape) != count:
             raise WeightsError(f"{where} holds {count} numbers, expected {math.prod(shape)}, of shape {tuple(shape)}.")

@@ -43,7 +43,7 @@ def numbers(path, datasets, max_bytes, kinds, limit):
     for name, dataset in datasets.items():
         _check_claims(f"'{path.name}': {name!r}", dataset, kinds)
         largest = max(largest, _size(dataset), _chunk(dataset))
-    check_total(path, max(largest, sum(map(_size, datasets.values()))), max_bytes)
+    check_total(f"'{path.name}'", max(largest, sum(map(_size, datasets.values()))), max_bytes)
     limit(4 * largest)                                 # as it is stored, converted, checked, and packed
     for name, dataset in datasets.items():
         _check_stored(f"'{path.name}': {name!r}", dataset)

@@ -27,7 +27,7 @@ def read(path, max_bytes, kinds="f"):
     scipy_io = needed(path, "scipy.io")
     with open(path, "rb") as file, damage_in(f"'{path.name}'"):
         names, total = walk(path, file, lambda name, is_number: is_number and name.isidentifier() or name in STRUCTS)
-        check_total(path, total, max_bytes)
+        check_total(f"'{path.name}'", total, max_bytes)
         file.seek(0)
         variables = _loaded(scipy_io, file, names)
     arrays = {}

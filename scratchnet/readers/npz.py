@@ -6,6 +6,7 @@ whoever holds a damaged file to trust it; so all members are looked at first, an
 
 import ast
 import contextlib
+import errno
 import json
 import math
 import os
@@ -15,7 +16,6 @@ import numpy as np
 
 from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
-from scratchnet.readers.arrays import check_kind, check_total, damage_in, finished, is_number
 
 FORMAT = 1
 NOTES = "scratchnet"          # the member that holds what is not an array, as JSON text
@@ -30,7 +30,9 @@ def read(path, max_bytes, kinds="f"):
         _notes(path, archive, members)                 # a file of a newer format is refused here as well
         members.pop(NOTES, None)
         total = sum(info.file_size for info in members.values())
-        check_total(path, total, max_bytes)
+        if total > max_bytes:
+            raise WeightsError(f"'{path.name}' says it holds {total / 2 ** 20:.0f} MB; at most {max_bytes / 2 ** 20:.0f} MB "
+                               "are taken. Refused before reading.")
         return {name: _numbers(f"'{path.name}': {name!r}", archive, info, kinds) for name, info in members.items()}
 
 
@@ -52,7 +54,7 @@ def save(path, arrays, notes=None):
     for name, array in arrays.items():
         if not _is_name(name) or name == NOTES:
             raise WeightsError(f"{name!r} cannot name an array in a file: no '/', '\\', '..', and not '{NOTES}'. Rename the layer.")
-        if not is_number(array.dtype, "fiu"):
+        if not _is_number(array.dtype, "fiu"):
             raise WeightsError(f"{name!r} is of {array.dtype}, which is not saved; give floats of at most 64 bits, or whole numbers.")
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in {**arrays, NOTES: text}.items():
@@ -65,7 +67,24 @@ def _is_name(name):
     return isinstance(name, str) and name != "" and name.isprintable() and not any(part in name for part in ("/", "\\", ".."))
 
 
+def _is_number(dtype, kinds):
+    return dtype.kind in kinds and dtype.itemsize <= 8  # a long double differs from machine to machine
+
+
 # ---- the zip -------------------------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def _damage_in(where):
+    """Whatever zipfile, zlib and NumPy raise at damaged bytes, as one WeightsError; a failing disk stays an OSError."""
+    try:
+        yield
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as e:
+        if isinstance(e, OSError) and e.errno != errno.EINVAL:       # EINVAL: a damaged offset, before the file's start
+            raise
+        raise WeightsError(f"{where} is damaged ({e or type(e).__name__}). Get the file again.") from e
+
 
 @contextlib.contextmanager
 def _opened(path):
@@ -75,7 +94,7 @@ def _opened(path):
         if not start.startswith(b"PK"):
             raise WeightsError(f"'{path.name}' is not an .npz archive (it starts with {start!r}). "
                                "A download may have saved a web page; get the file again.")
-        with damage_in(f"'{path.name}'"):
+        with _damage_in(f"'{path.name}'"):
             if not zipfile.is_zipfile(file):
                 raise WeightsError(f"'{path.name}' is cut off (no zip directory at its end). Get it again.")
             archive = zipfile.ZipFile(file)
@@ -105,7 +124,16 @@ def _members(path, archive, size):
 
 def _numbers(where, archive, info, kinds):
     """One array of finite numbers, C-contiguous, in this machine's byte order, halves as float32."""
-    return finished(where, _array(where, archive, info, lambda shape, dtype: check_kind(where, dtype, kinds)))
+    def check(shape, dtype):
+        if not _is_number(dtype, kinds):
+            raise WeightsError(f"{where} is of {dtype}; parameters are float16, float32 or float64.")
+
+    array = _array(where, archive, info, check)
+    dtype = array.dtype.newbyteorder("=")
+    array = array.astype(np.promote_types(dtype, np.float32) if dtype.kind == "f" else dtype, order="C")
+    if not np.all(np.isfinite(array)):
+        raise WeightsError(f"{where} has {np.sum(~np.isfinite(array))} non-finite values.")
+    return array
 
 
 def _notes(path, archive, members):
@@ -118,7 +146,7 @@ def _notes(path, archive, members):
             raise WeightsError(f"'{path.name}': its notes are of shape {shape}, {dtype}; expected a text of at most 1 MB.")
 
     text = _array(f"'{path.name}': '{NOTES}'", archive, members[NOTES], check)
-    with damage_in(f"'{path.name}': '{NOTES}'"):
+    with _damage_in(f"'{path.name}': '{NOTES}'"):
         notes = json.loads(str(text))
     if not isinstance(notes, dict) or not isinstance(notes.get("format"), int):
         raise WeightsError(f"'{path.name}': its notes are not those of a scratchnet file.")
@@ -129,7 +157,7 @@ def _notes(path, archive, members):
 
 def _array(where, archive, info, check):
     """One array as it is stored: its header, what the caller says of it, and only then the numbers."""
-    with damage_in(where), archive.open(info) as member:
+    with _damage_in(where), archive.open(info) as member:
         shape, order, dtype = _header(where, member)
         if dtype.hasobject:
             raise WeightsError(f"{where} holds Python objects, not numbers. Refused; nothing was run.")
