@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import math
 
 import numpy as np
@@ -22,7 +23,7 @@ def damage_in(where):
     except (WeightsError, MemoryError):
         raise
     except Exception as e:
-        if isinstance(e, OSError) and e.errno != errno.EINVAL:       # EINVAL: a damaged offset, before the file's start
+        if isinstance(e, OSError) and e.errno not in (None, errno.EINVAL):      # None: h5py's; EINVAL: an offset before the file's start
             raise
         raise WeightsError(f"{where} is damaged ({e or type(e).__name__}). Get the file again.") from e
 
@@ -91,3 +92,13 @@ def finished(where, array, dtype=None):
     if not all(np.isfinite(flat[i:i + CHUNK]).all() for i in range(0, flat.size, CHUNK)):
         raise WeightsError(f"{where} has {np.sum(~np.isfinite(array))} non-finite values.")
     return array
+
+
+def needed(path, package):
+    """A package that only some files need. Raises WeightsError naming the command that brings it; nothing else is tried."""
+    whole = package.partition(".")[0]
+    try:
+        importlib.import_module(whole)
+        return importlib.import_module(package)
+    except ImportError as e:
+        raise WeightsError(f"reading '{path.name}' needs {whole}: pip install 'scratchnet[weights]'") from e
