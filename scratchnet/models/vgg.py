@@ -7,7 +7,7 @@ Source: Simonyan & Zisserman 2015, table 1, columns D and E. The convolutions on
 
 import numpy as np
 
-from scratchnet import readers
+from scratchnet import readers, weights_cache
 from scratchnet.activations import ReLU
 from scratchnet.errors import ShapeError, WeightsError
 from scratchnet.layers import AvgPool2D, Conv2D, MaxPool2D
@@ -26,7 +26,8 @@ CAFFE = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0
 def vgg19(weights=None, pool="max", seed=0):
     """VGG-19 to pool5: 16 convolutions, 20 024 384 parameters.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/32, n_W/32, 512)
 
-    weights  path of a file, or None: filters drawn at random from `seed` (He), which paint textures but know nothing
+    weights  path of a file; a name in the cache, such as "vgg19" (see weights_cache.find); or None: filters drawn at random from
+             `seed` (He), which paint textures but know nothing
     pool     "max", as it was trained, or "avg", as Gatys et al. prefer
     A bare .npz whose conv1_1.W is (64, 3, 3, 3) is the Caffe convention: channels first, BGR, 0-255 minus the mean.
     Our own files (Network.save) carry their preprocessing. Raises WeightsError for anything missing, over or misshapen.
@@ -58,6 +59,7 @@ def _load(net, weights):
     """The network with the file's parameters, whichever of the known conventions they are in."""
     if weights is None:
         return net
+    weights = weights_cache.find(weights)
     arrays, notes = readers.read(weights, {name: array.shape for name, array in net.params.items()}), readers.read_notes(weights)
     first = arrays.get("conv1_1.W", np.empty(0)).shape
     if not notes and first == net.params["conv1_1.W"].shape[::-1]:
