@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchnet import readers
+from scratchnet import readers, weights_cache
 from scratchnet.errors import WeightsError
 from scratchnet.layers import UNFILLED
 from scratchnet.normalisation import Preprocess
@@ -116,9 +116,11 @@ MAPS = (
 def loaded(family, weights=None, seed=0, dense=False):
     """The network of a table, with a file's parameters, whichever kind of file it is; without one, drawn at random.
 
-    dense  whether the dense layers belong to the network; those of a file are left in it otherwise
+    weights  a path, or a name in the cache, as weights_cache.find takes it
+    dense    whether the dense layers belong to the network; those of a file are left in it otherwise
     Raises WeightsError for a file of no known kind, and one message for all that is missing, unknown or misshapen.
     """
+    weights = weights_cache.find(weights)
     net = family.network(dense, np.random.default_rng(seed) if weights is None else UNFILLED)
     if weights is None:
         return net

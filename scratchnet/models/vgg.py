@@ -22,7 +22,8 @@ POOLS = {"max": MaxPool2D, "avg": AvgPool2D}
 def vgg19(weights=None, pool="max", seed=0, classes=None):
     """VGG-19 to pool5: 16 convolutions, 20 024 384 parameters.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/32, n_W/32, 512)
 
-    weights  path of a file, or None: filters drawn at random from `seed` (He), which paint textures but know nothing
+    weights  path of a file; a name in the cache, such as "vgg19" (see weights_cache.find); or None: filters drawn at random from
+             `seed` (He), which paint textures but know nothing
     pool     "max", as it was trained, or "avg", as Gatys et al. prefer
     classes  None, or how many (ImageNet has 1000): then fc6, fc7, fc8 and "prob" follow, and pictures are 224x224.
              "fc8" is z, before the softmax. With 1000 classes 143 667 240 parameters
