@@ -1,9 +1,11 @@
-"""The same network out of every kind of file: PyTorch's own answers, by parameters that PyTorch, h5py and SciPy have written.
+"""The same network out of every kind of file: PyTorch's own answers, by parameters that it, h5py and SciPy have written.
 
 The fixtures are those of reference/make_formats_reference.py. The ids in the names of the tests are those of the table of fault cases.
 """
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ FORMATS = Path(__file__).with_name("reference") / "formats"
 with np.load(FORMATS / "answers.npz") as file:
     ANSWERS = {name: file[name] for name in file.files}
 
-FILES = {"vgg_torch.npz": "vgg_torch", "vgg_caffe.npz": "vgg_caffe", "vgg_keras.h5": "vgg_caffe", "vgg_matconvnet.mat": "vgg_caffe",
-         "vgg_matconvnet_meta.mat": "vgg_caffe", "alexnet_torch.npz": "alexnet_torch"}
+FILES = {"vgg_torch.pth": "vgg_torch", "vgg_torch_stream.pth": "vgg_torch", "vgg_torch.npz": "vgg_torch",
+         "vgg_torch.safetensors": "vgg_torch", "vgg_caffe.npz": "vgg_caffe", "vgg_keras.h5": "vgg_caffe",
+         "vgg_matconvnet.mat": "vgg_caffe", "vgg_matconvnet_meta.mat": "vgg_caffe",
+         "alexnet_torch.pth": "alexnet_torch", "alexnet_torch_stream.pth": "alexnet_torch", "alexnet_torch.npz": "alexnet_torch"}
 VGG_FILES = [name for name in FILES if name.startswith("vgg")]
 
 
@@ -84,8 +88,9 @@ def _turned(W, map):
     return W.reshape(*map, -1).transpose(2, 0, 1, 3).reshape(W.shape)
 
 
-@pytest.mark.parametrize("name, order, scale", [("vgg_torch.npz", "RGB", 1), ("vgg_caffe.npz", "BGR", 255), ("vgg_keras.h5", "BGR", 255),
-                                                ("vgg_matconvnet.mat", "RGB", 255), ("alexnet_torch.npz", "RGB", 1)])
+@pytest.mark.parametrize("name, order, scale", [("vgg_torch.pth", "RGB", 1), ("vgg_torch.npz", "RGB", 1), ("vgg_caffe.npz", "BGR", 255),
+                                                ("vgg_keras.h5", "BGR", 255), ("vgg_matconvnet.mat", "RGB", 255),
+                                                ("alexnet_torch.pth", "RGB", 1)])
 def test_w14_the_map_says_how_pictures_are_prepared(name, order, scale):
     input = tiny(name).layers["input"]
     assert (input.order, input.scale) == (order, scale)
@@ -131,6 +136,28 @@ def test_kerass_other_names_are_known(tmp_path, change):
             file[change(name)] = array
     a, _ = tiny("vgg", path=tmp_path / "net.h5").forward(picture("vgg_caffe"), keep=["fc8"])
     assert relative(a["fc8"], ANSWERS["vgg_caffe/fc8"]) < 1e-5
+
+
+def test_dense_layers_that_nobody_asked_for_are_not_even_read(tmp_path):
+    arrays = arrays_of("vgg_torch.npz")
+    arrays["classifier.0.weight"][:] = np.nan
+    tiny_of(tmp_path, arrays, dense=False)
+    with pytest.raises(WeightsError, match="'classifier.0.weight' has 576 non-finite values"):
+        tiny_of(tmp_path, arrays)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system counts there in another way")
+def test_a_network_in_the_making_takes_little_more_memory_than_its_arrays(tmp_path):
+    """Nothing is drawn first, and axes are turned array by array. In a process of its own, because a peak is a process's."""
+    table = TABLES["vgg19"]
+    shapes = {f"{theirs}.{part}": table.shapes()[f"{ours}.{letter}"] for ours, theirs in name_maps._numbered(table).items()
+              if ours.startswith("conv") for part, letter in (("weight", "W"), ("bias", "b"))}
+    np.savez(tmp_path / "net.npz", **{name: np.zeros(shape[::-1], np.float32) for name, shape in shapes.items()})
+    code = ("import resource, sys; from scratchnet import models; peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
+            "before = peak(); net = models.vgg19(sys.argv[1]); "
+            "print((peak() - before) * (1 if sys.platform == 'darwin' else 1024) / sum(array.nbytes for array in net.params.values()))")
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "net.npz")], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 1.3, run.stdout
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------------

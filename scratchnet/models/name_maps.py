@@ -126,11 +126,19 @@ def loaded(family, weights=None, seed=0, dense=False):
         return net
     notes = readers.read_notes(weights)
     most = 1.1 * 8 * sum(map(math.prod, family.shapes().values())) + 2 ** 21       # in float64, with an average picture
-    arrays = readers.read(weights, max_bytes=most)
+    arrays = readers.read(weights, max_bytes=most, wanted=_wanted(family, dense))
     name_map = OURS if notes else _recognised(weights, arrays, family)
     net.fill(_renamed(weights, name_map, family, dense, arrays), f"'{weights}'", copy=False)
     net.layers["input"] = _preprocess(weights, name_map, notes, arrays)
     return net
+
+
+def _wanted(family, dense):
+    """name -> whether to read it: dense layers that nobody asked for, most of a file, stay there, whatever kind of file it is."""
+    left = family.filters().keys() - family.filters(dense).keys()
+    known = [name_map for name_map in (OURS, *MAPS) if family.name in name_map.families]
+    theirs = {name_map: {name_map.theirs(family)[layer] for layer in left} for name_map in known}
+    return lambda name: not any(name_map.key(name)[0] in theirs[name_map] for name_map in known)
 
 
 def _recognised(source, arrays, family):
@@ -181,7 +189,7 @@ def _renamed(source, name_map, family, dense, arrays):
     Raises one WeightsError for all that does not fit.
     """
     theirs, filters, convolutions = name_map.theirs(family), family.filters(dense), family.filters(dense=False)
-    layers, names, problems = {theirs[layer]: layer for layer in family.filters()}, {}, []
+    layers, names, problems = {theirs[layer]: layer for layer in filters}, {}, []
     for name in arrays:
         layer, part = name_map.key(name)
         if layer in layers:
@@ -193,13 +201,11 @@ def _renamed(source, name_map, family, dense, arrays):
     problems = [f"missing: {', '.join(missing)}"] * bool(missing) + problems
     problems += [f"twice: {' and '.join(double)}" for double in names.values() if len(double) > 1]
     for (layer, part), (name, *_) in names.items():
-        shape, is_dense = arrays[name].shape, layer not in convolutions
-        if layer not in filters:                       # a dense layer that nobody asked for
-            continue
+        shape = arrays[name].shape
         if part == "b":
             expected, fits = filters[layer][3:], math.prod(shape) == filters[layer][3] == max(shape, default=0)
         else:                                          # MATLAB drops the last axes where they are 1
-            expected = name_map.shape(filters[layer], is_dense)
+            expected = name_map.shape(filters[layer], layer not in convolutions)
             fits = shape + (1,) * (len(expected) - len(shape)) == expected
         problems += [] if fits else [f"{name} has shape {shape}, expected {expected}"]
     if problems:
@@ -207,6 +213,5 @@ def _renamed(source, name_map, family, dense, arrays):
     renamed = {}
     for (layer, part), (name,) in names.items():
         array = arrays.pop(name)
-        if layer in filters:
-            renamed[f"{layer}.{part}"] = array.ravel() if part == "b" else name_map.ours(array, filters[layer], layer not in convolutions)
+        renamed[f"{layer}.{part}"] = array.ravel() if part == "b" else name_map.ours(array, filters[layer], layer not in convolutions)
     return renamed

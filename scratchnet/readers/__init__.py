@@ -1,8 +1,8 @@
 """Files of parameters in, as {name: array}; nothing in a file is ever run, and nothing is saved half.
 
-    read(path, expect=None, max_bytes=..., kinds="f")   the arrays of a file, after every check
-    read_notes(path)                                    what save put beside them
-    save(path, arrays, notes)                           one .npz, complete or not there
+    read(path, expect=None, max_bytes=..., kinds="f", wanted=every)   the arrays of a file, after every check
+    read_notes(path)                                                  what save put beside them
+    save(path, arrays, notes)                                         one .npz, complete or not there
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import csv_folder, hdf5, mat, npz, pytorch, safetensors, zips
+from scratchnet.readers.arrays import every
 from scratchnet.readers.npz import save
 
 READERS = {".npz": npz, ".pth": pytorch, ".pt": pytorch, ".safetensors": safetensors, ".h5": hdf5, ".hdf5": hdf5, ".mat": mat}
@@ -20,7 +21,7 @@ MAX_BYTES = 2 * 2 ** 30
 __all__ = ["read", "read_notes", "save"]
 
 
-def read(path, expect=None, max_bytes=MAX_BYTES, kinds="f"):
+def read(path, expect=None, max_bytes=MAX_BYTES, kinds="f", wanted=every):
     """Every array of a file, or of a folder of .csv files, {name: array}, as float32 or float64.
 
     expect     {name: shape} where the caller knows them: the file may then hold little more than these, in float64.
@@ -28,13 +29,14 @@ def read(path, expect=None, max_bytes=MAX_BYTES, kinds="f"):
     max_bytes  what it may hold otherwise; both are checked before anything is allocated
     kinds      NumPy's letters of what may be inside. "fiu" lets whole numbers in, the steps that an optimiser counts. Without them
                PyTorch's num_batches_tracked is left out, and any other whole number is refused
+    wanted     name -> whether to take that array; the others are left in the file
     The names are the file's own, without the 'module.' that PyTorch's DataParallel puts in front of all of them. What had to be
     chosen or converted is said in a warning. Raises FileNotFoundError, or WeightsError naming the file, the array and what to do.
     """
     path, reader = _door(path)
     if expect is not None:
         max_bytes = 1.1 * 8 * sum(math.prod(shape) for shape in expect.values()) + 2 ** 20
-    return reader.read(path, max_bytes, expect) if reader is csv_folder else reader.read(path, max_bytes, kinds)
+    return reader.read(path, max_bytes, expect if reader is csv_folder else kinds, wanted)
 
 
 def read_notes(path):

@@ -24,8 +24,8 @@ SPARE = 2 ** 28                                        # memory that the library
 LONGEST = 2 ** 16                                      # of a line
 
 
-def read(reader, path, max_bytes, kinds):
-    """{name: array}: what `arrays` of that module, hdf5 or mat73, yields in another process.
+def read(reader, path, max_bytes, kinds, wanted):
+    """{name: array}: what `arrays` of that module, hdf5 or mat73, yields in another process; what is not wanted is let go here.
 
     Raises WeightsError for what it refuses, and when it dies or does not come to an end.
     """
@@ -36,7 +36,7 @@ def read(reader, path, max_bytes, kinds):
         clock.daemon = True
         clock.start()
         try:
-            arrays = _collected(child.stdout, path, max_bytes)
+            arrays = _collected(child.stdout, path, max_bytes, wanted)
         finally:
             clock.cancel()
             child.kill()
@@ -45,7 +45,7 @@ def read(reader, path, max_bytes, kinds):
     return arrays
 
 
-def _collected(pipe, path, max_bytes):
+def _collected(pipe, path, max_bytes, wanted):
     """{name: array} out of the pipe; None when it ends too early."""
     arrays, total = {}, 0
     while line := pipe.readline(LONGEST):
@@ -63,7 +63,8 @@ def _collected(pipe, path, max_bytes):
         array = np.empty(shape, dtype)
         if array.size and pipe.readinto(memoryview(array.reshape(-1)).cast("B")) < array.nbytes:
             return None
-        arrays[name] = array
+        if wanted(name):
+            arrays[name] = array
     return None
 
 

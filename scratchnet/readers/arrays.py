@@ -15,6 +15,11 @@ COUNTER = "num_batches_tracked"     # PyTorch's BatchNorm counts its batches bes
 BFLOAT16 = "bfloat16"               # the upper half of a float32, which NumPy has no dtype for
 
 
+def every(name):
+    """What a reader is told to want when nothing is to be left in the file."""
+    return True
+
+
 @contextlib.contextmanager
 def damage_in(where):
     """Whatever zipfile, zlib, json, NumPy and others raise at damaged bytes, as one WeightsError; a failing disk stays an OSError."""

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from scratchnet.errors import WeightsError
-from scratchnet.readers.arrays import check_total, damage_in, finished
+from scratchnet.readers.arrays import check_total, damage_in, every, finished
 
 LONGEST = 32                                           # letters of one number, with its comma, at most
 MOST = 10_000                                          # files
@@ -20,9 +20,9 @@ def is_one(path):
     return any(path.glob("*.csv"))
 
 
-def read(path, max_bytes, expect=None):
-    """{"conv1_w": array}: every .csv file of the folder, in float64, in the shape that `expect` has for it, else (n,)."""
-    files = sorted(file for file in path.glob("*.csv") if file.is_file())
+def read(path, max_bytes, expect=None, wanted=every):
+    """{"conv1_w": array}: the .csv files of the folder that are wanted, in float64, in the shape that `expect` has, else (n,)."""
+    files = sorted(file for file in path.glob("*.csv") if file.is_file() and wanted(file.stem))
     if len(files) > MOST:
         raise WeightsError(f"'{path.name}' holds {len(files)} .csv files; at most {MOST} are read.")
     sizes = [file.stat().st_size for file in files]

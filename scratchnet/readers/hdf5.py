@@ -9,7 +9,7 @@ import zlib
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import apart
-from scratchnet.readers.arrays import check_kind, check_total, damage_in, finished, needed
+from scratchnet.readers.arrays import check_kind, check_total, damage_in, every, finished, needed
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
@@ -18,15 +18,15 @@ DEEPEST = 16                                          # groups within groups; Ke
 OF_THE_OPTIMISER = "optimizer_weights"                # beside the weights in a whole saved model
 
 
-def read(path, max_bytes, kinds="f"):
-    """{"block1_conv1/block1_conv1_W_1:0": array}: every dataset, under the path that it has in the file."""
+def read(path, max_bytes, kinds="f", wanted=every):
+    """{"block1_conv1/block1_conv1_W_1:0": array}: every dataset that is wanted, under the path that it has in the file."""
     needed(path, "h5py")
     with open(path, "rb") as file:
         start = file.read(15)
     if not start.startswith(MAGIC):
         raise WeightsError(f"'{path.name}' is not an HDF5 file (it starts with {start!r}). "
                            "A download may have saved a web page; get the file again.")
-    return apart.read("hdf5", path, max_bytes, kinds)
+    return apart.read("hdf5", path, max_bytes, kinds, wanted)
 
 
 def arrays(path, max_bytes, kinds, limit):

@@ -11,20 +11,20 @@ import numpy as np
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import mat73
-from scratchnet.readers.arrays import check_kind, check_total, damage_in, finished, needed
+from scratchnet.readers.arrays import check_kind, check_total, damage_in, every, finished, needed
 from scratchnet.readers.mat_walk import walk
 
 MAGIC = b"MATLAB "                                     # how the text at the beginning usually begins
 STRUCTS = ("layers", "normalization", "meta")
 
 
-def read(path, max_bytes, kinds="f"):
+def read(path, max_bytes, kinds="f", wanted=every):
     """{"conv1_1.weights{1}": filters, "conv1_1.weights{2}": biases, ..., "normalization.averageImage": ...}, shapes as in MATLAB.
 
     Older files have `filters` and `biases`: "conv1_1.filters". The arrays of a file without layers have their own names.
     """
     if mat73.is_one(path):
-        return mat73.read(path, max_bytes, kinds)
+        return mat73.read(path, max_bytes, kinds, wanted)
     scipy_io = needed(path, "scipy.io")
     with open(path, "rb") as file, damage_in(f"'{path.name}'"):
         names, total = walk(path, file, lambda name, is_number: is_number and name.isidentifier() or name in STRUCTS)
@@ -36,8 +36,9 @@ def read(path, max_bytes, kinds="f"):
         where = f"'{path.name}': {name!r}"
         if name in arrays:
             raise WeightsError(f"'{path.name}' holds {name!r} twice. Refused: which one is meant?")
-        check_kind(where, array.dtype, kinds)
-        arrays[name] = finished(where, array)
+        if wanted(name):
+            check_kind(where, array.dtype, kinds)
+            arrays[name] = finished(where, array)
     return arrays
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import apart
-from scratchnet.readers.arrays import damage_in, needed
+from scratchnet.readers.arrays import damage_in, every, needed
 from scratchnet.readers.hdf5 import MAGIC, numbers
 
 LONGEST = 64                                           # letters of a layer's name
@@ -21,10 +21,10 @@ def is_one(path):
     return MAGIC in (start[:8], start[512:])
 
 
-def read(path, max_bytes, kinds="f"):
+def read(path, max_bytes, kinds="f", wanted=every):
     """As mat.read."""
     needed(path, "h5py")
-    return apart.read("mat73", path, max_bytes, kinds)
+    return apart.read("mat73", path, max_bytes, kinds, wanted)
 
 
 def arrays(path, max_bytes, kinds, limit):

@@ -17,8 +17,8 @@ from collections import Counter
 import numpy as np
 
 from scratchnet.errors import WeightsError
-from scratchnet.readers.arrays import (BFLOAT16, MAX_AXES, bytes_read, check_kind, check_total, damage_in, finished, is_half,
-                                       is_left_out, needed, raw, stored)
+from scratchnet.readers.arrays import (BFLOAT16, MAX_AXES, bytes_read, check_kind, check_total, damage_in, every, finished,
+                                       is_half, is_left_out, needed, raw, stored)
 
 MAX_HEADER = 2 ** 20          # an array takes some 100 bytes of it
 KINDS = {**{name: np.dtype(kind) for name, kind in {
@@ -26,11 +26,11 @@ KINDS = {**{name: np.dtype(kind) for name, kind in {
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8"}.items()}, "BF16": BFLOAT16}
 
 
-def read(path, max_bytes, kinds="f"):
-    """{name: array} of a .safetensors file; halves become float32, and that is noted in a warning. Raises WeightsError."""
+def read(path, max_bytes, kinds="f", wanted=every):
+    """{name: array} of the wanted ones of a .safetensors file; halves become float32, noted in a warning. Raises WeightsError."""
     safe_open = needed(path, "safetensors").safe_open
     entries, start = _entries(path)
-    entries = {name: entry for name, entry in entries.items() if not is_left_out(name, entry[0], kinds)}
+    entries = {name: entry for name, entry in entries.items() if wanted(name) and not is_left_out(name, entry[0], kinds)}
     for name, (dtype, _, _) in entries.items():
         check_kind(f"'{path.name}': {name!r}", dtype, kinds)
     check_total(f"'{path.name}'", sum(bytes_read(shape, dtype) for dtype, shape, _ in entries.values()), max_bytes)

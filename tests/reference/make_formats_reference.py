@@ -1,6 +1,6 @@
 """Tiny networks in the files that people have, and what PyTorch says that they answer, so that our tests need no PyTorch.
 
-    python tests/reference/make_formats_reference.py     (torch, h5py, SciPy, NumPy, a second; writes the folder formats)
+    python tests/reference/make_formats_reference.py     (torch, h5py, SciPy, safetensors, NumPy, a second; writes formats)
 
 Nothing here imports scratchnet. Two networks with torchvision's modules in torchvision's order, a handful of channels each:
 
@@ -10,6 +10,9 @@ Nothing here imports scratchnet. Two networks with torchvision's modules in torc
 Maps are not square and no two numbers of channels are equal: whatever is turned round shows. The files:
 
     vgg_torch.npz, alexnet_torch.npz    torch's own state dict, array by array
+    vgg_torch.pth, alexnet_torch.pth    the same as torch.save writes it today, a zip
+    vgg_torch_stream.pth, alexnet_...   and in the form of torchvision's files, of before torch 1.6
+    vgg_torch.safetensors               and by safetensors.torch
     vgg_caffe.npz                       Caffe's layout: as torch's, but pictures are BGR, 0-255 minus a mean
     vgg_keras.h5                        names and groups of Keras's notop files of 2016, here with the dense layers
     vgg_matconvnet.mat                  the older kind: `normalization` beside `layers`, the average a picture
@@ -18,7 +21,7 @@ Maps are not square and no two numbers of channels are equal: whatever is turned
     answers.npz                         vgg_x, alexnet_x (pictures, uint8, RGB) and, in float64, channels last:
                                         vgg_torch/relu2_2, vgg_torch/fc8, vgg_caffe/..., alexnet_torch/relu5, alexnet_torch/fc8
 
-The last four vgg files hold one network: their answers are vgg_caffe's.
+All vgg_torch files hold one network, and the other vgg files another: their answers are vgg_caffe's.
 """
 
 from pathlib import Path
@@ -27,6 +30,7 @@ import h5py
 import numpy as np
 import scipy.io
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 FOLDER   = Path(__file__).with_name("formats")
@@ -81,6 +85,15 @@ def caffe_pictures(x):
 
 def arrays_of(net):
     return {name: tensor.detach().float().numpy() for name, tensor in net.state_dict().items()}
+
+
+def write_torch(name, net):
+    """In every form that torch writes, and in safetensors'."""
+    state = net.state_dict()
+    torch.save(state, FOLDER / f"{name}.pth")
+    torch.save(state, FOLDER / f"{name}_stream.pth", _use_new_zipfile_serialization=False)
+    if name.startswith("vgg"):
+        save_file(state, FOLDER / f"{name}.safetensors")
 
 
 # ---- the same arrays, as others keep them ----
@@ -151,6 +164,8 @@ def main():
     tiny = {"vgg_torch": vgg(), "vgg_caffe": vgg(), "alexnet_torch": alexnet()}
     for name, net in tiny.items():
         np.savez(FOLDER / f"{name}.npz", **arrays_of(net))
+        if name.endswith("torch"):
+            write_torch(name, net)
     state = arrays_of(tiny["vgg_caffe"])
     np.savez(FOLDER / "vgg_caffe.npz", **{f"{ours}.{part}": state[f"{theirs}.{word}"]
                                           for ours, theirs in LAYERS.items() for part, word in (("W", "weight"), ("b", "bias"))})
