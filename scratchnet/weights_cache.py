@@ -53,19 +53,20 @@ PYTORCH = "https://download.pytorch.org/models/"
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 MATCONVNET = "https://www.vlfeat.org/matconvnet/models/"
 
-# The first source of a name is what `weights get` takes. torchvision puts the first eight digits of a file's sha256 into its name; the
-# rest, and the sizes, are as those who have the files publish them, all alike. Keras' md5 is in its source (applications/vgg19.py).
+# The first source of a name is what `weights get` takes: of the VGGs Keras' files, Oxford's parameters without the dense layers.
+# torchvision puts the first eight digits of a file's sha256 into its name; the rest, and the sizes, are as those who have the files
+# publish them, all alike. Keras' md5 are in its source (applications/vgg19.py, applications/vgg16.py).
 SOURCES = (
-    Source("vgg19", "torchvision", PYTORCH + "vgg19-dcbb9e9d.pth", 574_673_361,
-           "sha256:dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44", TORCHVISION),
     Source("vgg19", "keras", KERAS + "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5", 80_134_624,
            "md5:253f8cb515780f3b799900260a226db6", OXFORD, "h5py"),
+    Source("vgg19", "torchvision", PYTORCH + "vgg19-dcbb9e9d.pth", 574_673_361,
+           "sha256:dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44", TORCHVISION),
     Source("vgg19", "matconvnet", MATCONVNET + "imagenet-vgg-verydeep-19.mat", 534_904_783,
            "sha256:abdb57167f82a2a1fbab1e1c16ad9373411883f262a1a37ee5db2e6fb0044695", OXFORD, "scipy"),
-    Source("vgg16", "torchvision", PYTORCH + "vgg16-397923af.pth", 553_433_881,
-           "sha256:397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0", TORCHVISION),
     Source("vgg16", "keras", KERAS + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", 58_889_256,
            "md5:6d6bbae143d832006294945121d1f1fc", OXFORD, "h5py"),
+    Source("vgg16", "torchvision", PYTORCH + "vgg16-397923af.pth", 553_433_881,
+           "sha256:397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0", TORCHVISION),
     Source("alexnet", "torchvision", PYTORCH + "alexnet-owt-7be5be79.pth", 244_408_911,
            "sha256:7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02", TORCHVISION),
 )

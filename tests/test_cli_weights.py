@@ -3,6 +3,7 @@
 VGG-19 has two channels a layer here, so that its file is small; the table has one row, whose file a server on this machine gives.
 """
 
+import argparse
 import hashlib
 import io
 import json
@@ -19,6 +20,8 @@ import pytest
 
 from scratchnet import models, readers, weights_cache
 from scratchnet.__main__ import main
+from scratchnet.cli import style as style_command
+from scratchnet.cli import weights as weights_command
 from scratchnet.models import vgg
 from tests.file_server import serving, without_proxy
 
@@ -96,7 +99,7 @@ def test_the_list_shows_every_network_with_its_files_checksums_and_licences(home
     for source in weights_cache.SOURCES:
         assert all(part in text for part in (f"{source.by}: {source.file}", source.url, source.checksum.replace(":", " "), source.licence))
     assert "548 MB" in text and "CC BY 4.0" in text and "BSD-3-Clause" in text
-    assert text.replace(str(home), "").isascii()
+    assert text.replace(str(home), "").isascii() and "builds no such network" not in text
 
 
 def test_the_list_says_what_is_in_the_cache_and_what_is_damaged(server, home, capsys):
@@ -125,6 +128,23 @@ def test_get_keeps_the_layers_with_their_preparation_and_removes_the_rest(server
     for part in ("the checksum is right: sha256 ", "kept 6 layers, conv1_1 to conv5_1: 246 parameters", "prepared as BGR, times 255",
                  str(home / "vgg19.npz"), "free for all", "--weights vgg19", "100%", FILE):
         assert part in text
+
+
+def test_get_keeps_what_keras_publishes(home, small, monkeypatch, capsys):
+    import h5py
+    without_proxy(monkeypatch)
+    data = io.BytesIO()
+    with h5py.File(data, "w") as file:
+        for key, array in small.params.items():
+            layer = f"block{key[4]}_conv{key[6]}"
+            file[f"{layer}/{layer}_{key[-1]}_1:0"] = array
+    data = data.getvalue()
+    with serving(data) as server:
+        monkeypatch.setattr(weights_cache, "SOURCES", (weights_cache.Source(
+            "vgg19", "keras", server.url("good", "tiny.h5"), len(data), "md5:" + hashlib.md5(data).hexdigest(), "CC BY 4.0", "h5py"),))
+        text = words(capsys, "get", "vgg19")
+    assert os.listdir(home) == ["vgg19.npz"] and same(models.vgg19("vgg19"), small)
+    assert "the checksum is right: md5 " in text and "prepared as BGR, times 255, minus (103.939, 116.779, 123.68), over (1, 1, 1)" in text
 
 
 def test_a_prefix_of_the_checksum_is_enough_and_is_called_one(server, home, capsys):
@@ -305,6 +325,18 @@ def test_style_takes_a_name_and_the_name_says_which_network(server, home, capsys
     for name in ("vgg19", "vgg16"):
         assert paint("--weights", name) == 0
         assert json.loads(Path("run/run.json").read_text())["network"] == f"{name} of {home / name}.npz"
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_what_is_said_of_its_use_names_layers_that_it_has(home, capsys, name):
+    weights_command._say_how(name)
+    command = capsys.readouterr().out.splitlines()[0].partition("-m scratchnet style ")[2].split()
+    parser = argparse.ArgumentParser()
+    style_command.add_arguments(parser)
+    arguments = parser.parse_args(command)
+    layers = {arguments.content_layer or style_command.TRAINED["content_layer"],
+              *(arguments.style_layers or style_command.TRAINED["style_layers"])}
+    assert arguments.weights == name and layers <= set(models.MODELS[name]().names)
 
 
 def test_a_file_of_that_name_is_meant_only_with_its_folder(server, home, capsys):

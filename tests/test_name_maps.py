@@ -111,6 +111,8 @@ def test_matconvnets_average_picture_is_the_mean(tmp_path):
     arrays = arrays_of("vgg_matconvnet.mat")
     arrays["normalization.averageImage"] = np.tile([[[100.0, 110, 120]], [[102.0, 112, 122]]], (1, 5, 1))
     assert tiny_of(tmp_path, arrays).layers["input"].mean == (101, 111, 121)
+    arrays["normalization.averageImage"] = np.full((224, 224, 3), (123.68, 116.779, 103.939), np.float32)
+    assert np.allclose(tiny_of(tmp_path, arrays).layers["input"].mean, (123.68, 116.779, 103.939), rtol=1e-7)
     arrays["normalization.averageImage"] = np.ones((1, 2))
     with pytest.raises(WeightsError, match="averageImage has shape .1, 2.; expected a picture"):
         tiny_of(tmp_path, arrays)

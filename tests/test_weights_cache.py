@@ -46,7 +46,7 @@ def test_a_network_and_its_maker_stand_for_one_file():
     pairs = [(source.name, source.by) for source in weights_cache.SOURCES]
     assert len(set(pairs)) == len(pairs)
     assert weights_cache.names() == ["vgg19", "vgg16", "alexnet"]
-    assert [source.by for source in weights_cache.sources("vgg19")] == ["torchvision", "keras", "matconvnet"]
+    assert [source.by for source in weights_cache.sources("vgg19")] == ["keras", "torchvision", "matconvnet"]
     assert weights_cache.sources("nothing") == []
 
 

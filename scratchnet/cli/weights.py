@@ -20,6 +20,7 @@ from scratchnet.errors import WeightsError
 from scratchnet.models import MODELS
 
 PREFERRED = "the first of the list"
+OPTIONS = {"alexnet": " --content-layer relu4 --style-layers relu1,relu2,relu3,relu4"}       # style's own layers are VGG's
 
 
 def add_arguments(parser):
@@ -142,6 +143,8 @@ def _import(arguments):
 def _recognise(name, file):
     """The known source of a file by its checksum, or None; said either way, with a warning where only the name is right."""
     for source in weights_cache.sources(name):
+        if file.stat().st_size != source.size and file.name != source.file:
+            continue                                   # the checksum of a large file takes seconds
         found = download.digest(file, source.checksum.partition(":")[0])
         if download.fits(found, source.checksum):
             print(f"'{file.name}' is the {name} of {source.by}: {download.in_words(source.checksum)}\n{source.licence}")
@@ -163,7 +166,8 @@ def _keep(name, file, source):
     print(f"kept {len(layers)} layers, {layers[0]} to {layers[-1]}: {sum(array.size for array in net.params.values()):,} parameters")
     for layer in net.layers.values():
         if hasattr(layer, "describe"):
-            print("pictures are prepared as {order}, times {scale:g}, minus {mean}, over {std}".format(**layer.describe()))
+            mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (layer.mean, layer.std))
+            print(f"pictures are prepared as {layer.order}, times {layer.scale:g}, minus ({mean}), over ({std})")
     print(f"{target}  ({target.stat().st_size / 2 ** 20:.1f} MB)")
 
 
@@ -176,7 +180,7 @@ def _remove(arguments):
 
 
 def _say_how(name):
-    print(f"Use it: python -m scratchnet style --weights {name} --content photo.jpg --style painting.jpg\n"
+    print(f"Use it: python -m scratchnet style --weights {name} --content photo.jpg --style painting.jpg{OPTIONS.get(name, '')}\n"
           f"in Python: models.{name}({name!r})")
     return 0
 

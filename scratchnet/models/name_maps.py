@@ -167,7 +167,7 @@ def _preprocess(source, name_map, notes, arrays):
     for name in name_map.mean:
         if name in arrays:
             image = arrays[name]
-            mean = image.reshape(-1, 3).mean(axis=0) if image.shape[-1:] == (3,) else image.ravel()
+            mean = image.reshape(-1, 3).mean(axis=0, dtype=np.float64) if image.shape[-1:] == (3,) else image.ravel()
             if mean.shape != (3,):
                 raise WeightsError(f"'{source}': {name} has shape {image.shape}; expected a picture (n_H, n_W, 3), or three numbers.")
             return Preprocess(**{**name_map.preprocess, "mean": tuple(map(float, mean))})
