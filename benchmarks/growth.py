@@ -1,6 +1,6 @@
 """Does a step of style transfer cost as much for each pixel of a large picture as for each of a small one? Time and memory.
 
-    python -m benchmarks.growth --weights vgg19_conv.npz [--sizes 256 384 512 768 1024] [--json FILE]
+    python -m benchmarks.growth --weights vgg19 [--sizes 256 384 512 768 1024] [--json FILE]
 
 One step through VGG-19 to relu5_1 for square pictures, each size in a process of its own, medians. A straight line through the points,
 seconds = fixed + slope * megapixels, is fitted by least squares, for memory too; the last column says how far each point is off it.
@@ -26,7 +26,7 @@ def line(x, y):
 def main():
     """Prints a row a size, and writes them if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--weights", required=True, metavar="FILE", help="of VGG-19, or a name in the cache: vgg19")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 384, 512, 768, 1024], metavar="SIDE")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE")

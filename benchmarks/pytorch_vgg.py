@@ -1,6 +1,6 @@
 """The peer: one step of style transfer in PyTorch, as a careful user of it would write it, to measure ourselves against.
 
-    vgg  = load("vgg19_conv.npz", pool="max")
+    vgg  = load("vgg19", pool="max")
     step = StyleStep(vgg, C, S, normalise="relative")          C, S: (1, n_H, n_W, 3), RGB, float32 in [0, 1]
     J, dG = step.step(G)                                       dG of the shape of G
 
@@ -14,11 +14,14 @@ first asserts J and dJ/dG against tests/reference/vgg19.npz, then times both mem
 """
 
 import argparse
+import json
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
+
+from scratchnet import weights_cache
 
 try:
     import torch
@@ -29,7 +32,7 @@ except ImportError:                                            # a peer, never a
 BLOCKS        = ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1))       # (block, convolutions), as far as relu5_1
 STYLE_LAYERS  = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
-MEAN_BGR      = (103.939, 116.779, 123.68)
+CAFFE         = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
 REFERENCE     = Path(__file__).parents[1] / "tests" / "reference" / "vgg19.npz"
 
 
@@ -41,18 +44,24 @@ def _need_torch():
 # ---- the network ----
 
 class VGG:
-    """VGG-19 up to relu5_1, frozen.   weights {"conv1_1.W": (n_C, n_C_prev, 3, 3), "conv1_1.b": (n_C,), ...}"""
+    """VGG-19 up to relu5_1, frozen.   weights {"conv1_1.W": (n_C, n_C_prev, 3, 3), "conv1_1.b": (n_C,), ...}
 
-    def __init__(self, weights, pool, channels_last):
+    order, scale, mean, std   how pictures are prepared, as scratchnet.normalisation.Preprocess says it
+    """
+
+    def __init__(self, weights, pool, channels_last, order, scale, mean, std):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.pool          = {"max": F.max_pool2d, "avg": F.avg_pool2d}[pool]
         self.weights       = {name: w.contiguous(memory_format=self.memory_format) if w.ndim == 4 else w
                               for name, w in weights.items()}
-        self.mean          = torch.tensor(MEAN_BGR, dtype=torch.float32).reshape(1, 3, 1, 1)
+        self.flip          = {"RGB": (), "BGR": (1,)}[order]
+        self.mean, std     = (torch.tensor(numbers, dtype=torch.float32).reshape(1, 3, 1, 1) for numbers in (mean, std))
+        self.scale         = scale / std
+        self.mean         /= std
 
     def activations(self, x):
         """a[l] at the six layers that J sees.   x (1, 3, n_H, n_W), RGB in [0, 1] -> {name: (1, n_C, n_H, n_W)}"""
-        a, kept = x.flip(1) * 255 - self.mean, {}
+        a, kept = x.flip(self.flip) * self.scale - self.mean, {}
         a = a.contiguous(memory_format=self.memory_format)
         for block, convolutions in BLOCKS:
             if block > 1:
@@ -68,13 +77,17 @@ class VGG:
 def load(weights_path, pool="max", channels_last=False):
     """VGG-19 from an .npz with keys conv1_1.W (n_C, n_C_prev, 3, 3), conv1_1.b, ... in float32, requires_grad False.
 
-    pool  "max", as it was trained, or "avg", as Gatys et al. prefer.   Raises ImportError without PyTorch.
+    weights_path  such a file, converted from Caffe; one of our own, channels last; or a name in the cache
+    pool          "max", as it was trained, or "avg", as Gatys et al. prefer.   Raises ImportError without PyTorch.
     """
     _need_torch()
-    with np.load(weights_path) as file:
+    with np.load(weights_cache.find(weights_path)) as file:
+        notes   = json.loads(str(file["scratchnet"])) if "scratchnet" in file.files else {}
         weights = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files
-                   if int(name[4]) < 5 or name.startswith("conv5_1.")}
-    return VGG(weights, pool, channels_last)
+                   if name.startswith("conv") and (int(name[4]) < 5 or name.startswith("conv5_1."))}
+    if notes:
+        weights = {name: w.permute(3, 2, 0, 1) if w.ndim == 4 else w for name, w in weights.items()}
+    return VGG(weights, pool, channels_last, **notes.get("preprocess", CAFFE))
 
 
 # ---- the costs: the same formulas as scratchnet.style_costs ----
@@ -170,7 +183,7 @@ def seconds_per_step(weights_path, n_H=300, n_W=400, channels_last=False, repeat
 
 def main():
     parser = argparse.ArgumentParser(description="PyTorch's time for one style-transfer step.")
-    parser.add_argument("weights", help="vgg19_conv.npz")
+    parser.add_argument("weights", help="vgg19_conv.npz, of which tests/reference/vgg19.npz was made")
     parser.add_argument("--size", type=int, nargs=2, default=(300, 400), metavar=("n_H", "n_W"))
     parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own choice)")
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """One whole step of style transfer, J(G) and dJ/dG through VGG-19 to relu5_1, against PyTorch.
 
-    python -m benchmarks.style_step --weights vgg19_conv.npz [--sizes 300x400 512x512] [--json FILE]
+    python -m benchmarks.style_step --weights vgg19 [--sizes 300x400 512x512] [--json FILE]
 
 Both sides first give J and dJ/dG for one picture, and these are compared; then they are timed in turn, each in its own process,
 PyTorch in the faster of its two memory formats. Without PyTorch ours is timed alone. Run nothing else meanwhile.
@@ -52,7 +52,7 @@ def same(ours, theirs):
 def main():
     """Compares at each size, prints, and writes the rows if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--weights", required=True, metavar="FILE", help="an .npz of VGG-19, or a name in the cache: vgg19")
     parser.add_argument("--sizes", nargs="+", default=["300x400", "512x512"], metavar="HxW")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -252,8 +252,10 @@ class Dense:
     def forward(self, a_prev, training=False, rng=None, params=True):
         a_prev = expect_floats(a_prev)
         if a_prev.ndim != 2 or a_prev.shape[1] != self.n_prev:
-            raise ShapeError(f"Dense: a_prev has shape {a_prev.shape}; expected (m, {self.n_prev}). "
-                             "After a convolution or pooling put Flatten() before it.")
+            raise ShapeError(f"Dense: a_prev has shape {a_prev.shape}; expected (m, {self.n_prev}). " + (
+                "After a convolution or pooling put Flatten() before it." if a_prev.ndim != 2 else
+                "Behind Flatten() that depends on the picture: give one of the size that the network was built for "
+                "(224x224 for VGG and AlexNet), or stop before the dense layers."))
         W, b = in_dtype_of(a_prev, self.params["W"], self.params["b"])
         return kernels.matmul(a_prev, W) + b, (a_prev if params else None, len(a_prev))
 

@@ -165,9 +165,9 @@ class Network:
 
     # ------------------------------------------------------------------------------------------------ files, tables
 
-    def save(self, path):
-        """Every parameter and state array into one .npz file, complete or not at all."""
-        readers.save(path, {**self.params, **self.state}, {"layers": repr(self), **self._preprocess()})
+    def save(self, path, notes=None):
+        """Every parameter and state array into one .npz file, complete or not at all; `notes` (a dict) as JSON text beside them."""
+        readers.save(path, {**self.params, **self.state}, {**(notes or {}), "layers": repr(self), **self._preprocess()})
 
     def load(self, path):
         """Parameters and state from a file made by save. Strict: nothing missing, nothing over, every shape right.

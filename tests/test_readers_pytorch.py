@@ -303,7 +303,7 @@ def test_w16_numbers_that_are_none_are_counted(path, write, bad, kind, bits):
 
 # ---- W3-W6, W8, W10, W11, W25: the containers ----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>", b"version https://git-lfs.github.com/spec/v1", b"P", b"\x89HDF\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>", b"version https://git-lfs.github.com/spec/v1", b"P", b"\x89PNG\r\n\x1a\n"])
 def test_w3_what_is_no_state_file_is_named_by_its_first_bytes(path, content):
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="'vgg.pth' is not a torch state file .it starts with.*get the file again") as refused:

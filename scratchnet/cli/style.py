@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from scratchnet import __version__, images, style
+from scratchnet import __version__, images, style, weights_cache
 from scratchnet.atomic import replacing
 from scratchnet.datasets import swirling_sky
 from scratchnet.errors import NumericsError, ShapeError
@@ -35,8 +35,8 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
     add("--style", metavar="FILE", help="the painting, S (default: a swirling sky, drawn here)")
-    add("--weights", metavar="FILE", help="parameters of a trained network, .npz (default: random filters)")
-    add("--network", choices=sorted(MODELS), help="which network the file is for (default: vgg19)")
+    add("--weights", metavar="FILE", help="parameters of a trained network: a file, or a name such as vgg19 (default: random filters)")
+    add("--network", choices=sorted(MODELS), help="which network the file is for (default: the name that --weights gives, else vgg19)")
     add("--pool", choices=("max", "avg"), default="max", help="how blocks of a VGG end (default: max, as it was trained)")
     add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
     add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
@@ -103,9 +103,10 @@ def _pictures(arguments):
 
 def _network(arguments):
     """The network, and a line that says where its parameters come from. Fills in the defaults that hang on it."""
-    name = arguments.network or "vgg19"
+    name = arguments.network or (arguments.weights if arguments.weights in MODELS else "vgg19")
     if arguments.weights:
-        net, source, defaults = MODELS[name](arguments.weights, arguments.pool), f"{name} of {arguments.weights}", TRAINED
+        weights = weights_cache.find(arguments.weights)
+        net, source, defaults = MODELS[name](weights, arguments.pool), f"{name} of {weights}", TRAINED
     else:
         print("No --weights: filters are drawn at random. They paint textures and colours, but know no shapes; "
               "the README says where trained ones are.")

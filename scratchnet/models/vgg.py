@@ -1,18 +1,16 @@
 """VGG-16 and VGG-19, the networks of the style transfer papers, as a table of their blocks.
 
-3x3 convolutions with "same" padding, a ReLU after each, a 2x2 pooling after each block. `conv4_2` is z, before the ReLU;
-`relu4_2` is a, after it. Papers and programs that say "conv4_2" often mean our relu4_2.
-Source: Simonyan & Zisserman 2015, table 1, columns D and E. The convolutions only: style needs no classes.
+3x3 convolutions with "same" padding, a ReLU after each, a 2x2 pooling after each block; three dense layers at the end, which
+style has no use for and which are left out unless classes are asked for. `conv4_2` is z, before the ReLU; `relu4_2` is a,
+after it. Papers and programs that say "conv4_2" often mean our relu4_2.
+Source: Simonyan & Zisserman 2015, table 1, columns D and E.
 """
 
-import numpy as np
-
-from scratchnet import readers
-from scratchnet.activations import ReLU
-from scratchnet.errors import ShapeError, WeightsError
-from scratchnet.layers import UNFILLED, AvgPool2D, Conv2D, MaxPool2D
-from scratchnet.network import Network
-from scratchnet.normalisation import Preprocess
+from scratchnet.activations import ReLU, Softmax
+from scratchnet.errors import ShapeError
+from scratchnet.layers import AvgPool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from scratchnet.models.family import Family
+from scratchnet.models.name_maps import CAFFE, loaded
 
 BLOCKS = {                                            # (convolutions, channels) of each block
     "vgg16": ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
@@ -20,61 +18,42 @@ BLOCKS = {                                            # (convolutions, channels)
 }
 POOLS = {"max": MaxPool2D, "avg": AvgPool2D}
 
-CAFFE = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
 
-
-def vgg19(weights=None, pool="max", seed=0):
+def vgg19(weights=None, pool="max", seed=0, classes=None):
     """VGG-19 to pool5: 16 convolutions, 20 024 384 parameters.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/32, n_W/32, 512)
 
-    weights  path of a file, or None: filters drawn at random from `seed` (He), which paint textures but know nothing
+    weights  path of a file; a name in the cache, such as "vgg19" (see weights_cache.find); or None: filters drawn at random from
+             `seed` (He), which paint textures but know nothing
     pool     "max", as it was trained, or "avg", as Gatys et al. prefer
-    A bare .npz whose conv1_1.W is (64, 3, 3, 3) is the Caffe convention: channels first, BGR, 0-255 minus the mean.
-    Our own files (Network.save) carry their preprocessing. Raises WeightsError for anything missing, over or misshapen.
+    classes  None, or how many (ImageNet has 1000): then fc6, fc7, fc8 and "prob" follow, and pictures are 224x224.
+             "fc8" is z, before the softmax. With 1000 classes 143 667 240 parameters
+    The file may be torchvision's, Keras's, MatConvNet's, one converted from Caffe (models/name_maps.py), or our own; it
+    brings its preprocessing, and dense layers that were not asked for are left in it.
+    Raises WeightsError for anything missing, unknown or misshapen.
     """
-    return _load(_vgg(BLOCKS["vgg19"], pool, seed, weights), weights)
+    return loaded(_family("vgg19", pool, classes), weights, seed, classes is not None)
 
 
-def vgg16(weights=None, pool="max", seed=0):
-    """VGG-16 to pool5: 13 convolutions, 14 714 688 parameters. Arguments as for vgg19."""
-    return _load(_vgg(BLOCKS["vgg16"], pool, seed, weights), weights)
+def vgg16(weights=None, pool="max", seed=0, classes=None):
+    """VGG-16 to pool5: 13 convolutions, 14 714 688 parameters; with 1000 classes 138 357 544. Arguments as for vgg19."""
+    return loaded(_family("vgg16", pool, classes), weights, seed, classes is not None)
 
 
-def _vgg(blocks, pool, seed, weights):
-    """The table, built: conv1_1, relu1_1, ... pool5."""
+def _family(name, pool="max", classes=None, blocks=None, units=4096, map=(7, 7)):
+    """The table: conv1_1, relu1_1, ... pool5, flatten, ... prob.   map  the size that arrives at "flatten", 224/32 each way."""
     if pool not in POOLS:
         raise ShapeError(f'pool = {pool!r}; expected "max" or "avg".')
-    rng, n_C_prev = np.random.default_rng(seed) if weights is None else UNFILLED, 3
-    layers = {"input": Preprocess(**CAFFE)}
-    for block, (convolutions, n_C) in enumerate(blocks, 1):
+    layers, n_C_prev = {}, 3
+    for block, (convolutions, n_C) in enumerate(blocks or BLOCKS[name], 1):
         for i in range(1, convolutions + 1):
-            layers[f"conv{block}_{i}"] = Conv2D(n_C_prev, n_C, rng=rng)
-            layers[f"relu{block}_{i}"] = ReLU()
+            layers[f"conv{block}_{i}"] = Conv2D, (n_C_prev, n_C)
+            layers[f"relu{block}_{i}"] = ReLU, ()
             n_C_prev = n_C
-        layers[f"pool{block}"] = POOLS[pool]()
-    return Network(layers)
-
-
-def _load(net, weights):
-    """The network with the file's parameters, whichever of the known conventions they are in."""
-    if weights is None:
-        return net
-    arrays, notes = readers.read(weights, {name: array.shape for name, array in net.params.items()}), readers.read_notes(weights)
-    first = arrays.get("conv1_1.W", np.empty(0)).shape
-    if not notes and first == net.params["conv1_1.W"].shape[::-1]:
-        for name in [name for name, array in arrays.items() if array.ndim == 4]:       # one by one: never two copies of all
-            arrays[name] = np.ascontiguousarray(arrays[name].transpose(2, 3, 1, 0))
-    net.fill(arrays, f"'{weights}'", copy=False)
-    if notes.get("preprocess"):
-        net.layers["input"] = _prepared_as(notes["preprocess"], weights)
-    elif notes or first == net.params["conv1_1.W"].shape:
-        raise WeightsError(f"'{weights}' does not say how pictures were prepared. Known: Caffe's convention, filters (64, 3, 3, 3) "
-                           "and BGR; our own files, of a network with an input layer (Network.save).")
-    return net
-
-
-def _prepared_as(fields, weights):
-    """The input layer that a file asks for. Raises WeightsError when what it says is no such layer."""
-    try:
-        return Preprocess(fields["order"], float(fields["scale"]), tuple(map(float, fields["mean"])), tuple(map(float, fields["std"])))
-    except (TypeError, ValueError, KeyError) as e:
-        raise WeightsError(f"'{weights}' says that pictures are prepared by {fields!r}; expected order, scale, mean and std.") from e
+        layers[f"pool{block}"] = POOLS[pool], ()
+    layers |= {
+        "flatten": (Flatten, ()),
+        "fc6": (Dense, (map[0] * map[1] * n_C_prev, units)), "relu6": (ReLU, ()), "drop6": (Dropout, ()),
+        "fc7": (Dense, (units, units)), "relu7": (ReLU, ()), "drop7": (Dropout, ()),
+        "fc8": (Dense, (units, 1000 if classes is None else classes)), "prob": (Softmax, ()),
+    }
+    return Family(name, layers, (*map, n_C_prev), CAFFE)

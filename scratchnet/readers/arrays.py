@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import math
 
 import numpy as np
@@ -14,6 +15,11 @@ COUNTER = "num_batches_tracked"     # PyTorch's BatchNorm counts its batches bes
 BFLOAT16 = "bfloat16"               # the upper half of a float32, which NumPy has no dtype for
 
 
+def every(name):
+    """What a reader is told to want when nothing is to be left in the file."""
+    return True
+
+
 @contextlib.contextmanager
 def damage_in(where):
     """Whatever zipfile, zlib, json, NumPy and others raise at damaged bytes, as one WeightsError; a failing disk stays an OSError."""
@@ -22,7 +28,7 @@ def damage_in(where):
     except (WeightsError, MemoryError):
         raise
     except Exception as e:
-        if isinstance(e, OSError) and e.errno != errno.EINVAL:       # EINVAL: a damaged offset, before the file's start
+        if isinstance(e, OSError) and e.errno not in (None, errno.EINVAL):      # None: h5py's; EINVAL: an offset before the file's start
             raise
         raise WeightsError(f"{where} is damaged ({e or type(e).__name__}). Get the file again.") from e
 
@@ -91,3 +97,13 @@ def finished(where, array, dtype=None):
     if not all(np.isfinite(flat[i:i + CHUNK]).all() for i in range(0, flat.size, CHUNK)):
         raise WeightsError(f"{where} has {np.sum(~np.isfinite(array))} non-finite values.")
     return array
+
+
+def needed(path, package):
+    """A package that only some files need. Raises WeightsError naming the command that brings it; nothing else is tried."""
+    whole = package.partition(".")[0]
+    try:
+        importlib.import_module(whole)
+        return importlib.import_module(package)
+    except ImportError as e:
+        raise WeightsError(f"reading '{path.name}' needs {whole}: pip install 'scratchnet[weights]'") from e

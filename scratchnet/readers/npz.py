@@ -14,7 +14,7 @@ import numpy as np
 from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
 from scratchnet.readers import zips
-from scratchnet.readers.arrays import check_kind, check_total, damage_in, finished, is_number, raw
+from scratchnet.readers.arrays import check_kind, check_total, damage_in, every, finished, is_number, raw
 
 FORMAT = 1
 NOTES = "scratchnet"          # the member that holds what is not an array, as JSON text
@@ -23,11 +23,11 @@ MAX_HEADER = 2 ** 12          # NumPy's own are 128 bytes long
 LENGTHS = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}     # how a .npy starts: bytes of its header's length
 
 
-def read(path, max_bytes, kinds="f"):
-    """{name: array} of an .npz that holds at most max_bytes of them."""
+def read(path, max_bytes, kinds="f", wanted=every):
+    """{name: array} of those arrays of an .npz that are wanted, at most max_bytes of them."""
     with _opened(path) as (archive, members):
         _notes(path, archive, members)                 # a file of a newer format is refused here as well
-        members.pop(NOTES, None)
+        members = {name: info for name, info in members.items() if name != NOTES and wanted(name)}
         total = sum(info.file_size for info in members.values())
         check_total(f"'{path.name}'", total, max_bytes)
         return {name: _numbers(f"'{path.name}': {name!r}", archive, info, kinds) for name, info in members.items()}

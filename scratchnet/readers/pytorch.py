@@ -18,7 +18,8 @@ import numpy as np
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import pickles, zips
-from scratchnet.readers.arrays import bytes_read, check_kind, check_total, damage_in, finished, is_half, is_left_out, raw, stored
+from scratchnet.readers.arrays import (bytes_read, check_kind, check_total, damage_in, every, finished, is_half, is_left_out, raw,
+                                       stored)
 from scratchnet.readers.pickles import Tensor
 
 MAGIC, PROTOCOL = 0x1950a86a20f9469cfc6c, 1001
@@ -27,14 +28,15 @@ NO_STATE = "not a torch state file (a dict of tensors). scratchnet does not open
            "Save `model.state_dict()`, or an .npz or .safetensors file."
 
 
-def read(path, max_bytes, kinds="f"):
-    """{name: array} of the one dict of tensors that a .pth or .pt file holds.
+def read(path, max_bytes, kinds="f", wanted=every):
+    """{name: array} of the one dict of tensors that a .pth or .pt file holds, of those that are wanted.
 
     Views of one storage become arrays of their own; halves become float32, and that is noted in a warning. Raises WeightsError.
     """
     with _opened(path) as (saved, numbers_of):
         state, notes = _state(path, saved)
-        tensors = {name: tensor for name, tensor in state.items() if not is_left_out(name, tensor.storage.dtype, kinds)}
+        tensors = {name: tensor for name, tensor in state.items()
+                   if wanted(name) and not is_left_out(name, tensor.storage.dtype, kinds)}
         users = _users(path, tensors, kinds)
         _check_sizes(path, tensors, max_bytes)
         arrays = dict.fromkeys(tensors)

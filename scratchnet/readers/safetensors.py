@@ -17,8 +17,8 @@ from collections import Counter
 import numpy as np
 
 from scratchnet.errors import WeightsError
-from scratchnet.readers.arrays import (BFLOAT16, MAX_AXES, bytes_read, check_kind, check_total, damage_in, finished, is_half,
-                                       is_left_out, raw, stored)
+from scratchnet.readers.arrays import (BFLOAT16, MAX_AXES, bytes_read, check_kind, check_total, damage_in, every, finished,
+                                       is_half, is_left_out, needed, raw, stored)
 
 MAX_HEADER = 2 ** 20          # an array takes some 100 bytes of it
 KINDS = {**{name: np.dtype(kind) for name, kind in {
@@ -26,15 +26,11 @@ KINDS = {**{name: np.dtype(kind) for name, kind in {
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8"}.items()}, "BF16": BFLOAT16}
 
 
-def read(path, max_bytes, kinds="f"):
-    """{name: array} of a .safetensors file; halves become float32, and that is noted in a warning. Raises WeightsError."""
-    try:
-        from safetensors import safe_open
-    except ImportError as e:
-        raise WeightsError(f"reading '{path.name}' needs safetensors: pip install 'scratchnet[weights]'") from e
-
+def read(path, max_bytes, kinds="f", wanted=every):
+    """{name: array} of the wanted ones of a .safetensors file; halves become float32, noted in a warning. Raises WeightsError."""
+    safe_open = needed(path, "safetensors").safe_open
     entries, start = _entries(path)
-    entries = {name: entry for name, entry in entries.items() if not is_left_out(name, entry[0], kinds)}
+    entries = {name: entry for name, entry in entries.items() if wanted(name) and not is_left_out(name, entry[0], kinds)}
     for name, (dtype, _, _) in entries.items():
         check_kind(f"'{path.name}': {name!r}", dtype, kinds)
     check_total(f"'{path.name}'", sum(bytes_read(shape, dtype) for dtype, shape, _ in entries.values()), max_bytes)
@@ -87,9 +83,9 @@ def _entry(where, entry, size):
     if not all(isinstance(numbers, list) and len(numbers) <= MAX_AXES and all(type(n) is int and n >= 0 for n in numbers)
                for numbers in (shape, offsets)):
         raise WeightsError(f"{where} has a shape or offsets that are none. The file is damaged, get it again.")
-    needed = math.prod(shape) * stored(KINDS[kind]).itemsize
-    if len(offsets) != 2 or offsets[1] - offsets[0] != needed:
-        raise WeightsError(f"{where} of shape {shape} needs {needed} bytes, which is not what its offsets {offsets} hold. "
+    size_of_it = math.prod(shape) * stored(KINDS[kind]).itemsize
+    if len(offsets) != 2 or offsets[1] - offsets[0] != size_of_it:
+        raise WeightsError(f"{where} of shape {shape} needs {size_of_it} bytes, which is not what its offsets {offsets} hold. "
                            "The file is damaged, get it again.")
     if offsets[1] > size:
         raise WeightsError(f"{where} ends at byte {offsets[1]} of {size}: the file is cut off. Get it again.")
