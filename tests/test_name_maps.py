@@ -4,7 +4,6 @@ The fixtures are those of reference/make_formats_reference.py. The ids in the na
 """
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from scratchnet import models, readers
 from scratchnet.errors import ShapeError, WeightsError
 from scratchnet.models import name_maps, vgg
 from scratchnet.models.name_maps import loaded
+from tests.peak_memory import numbers_of
 
 alexnet = importlib.import_module("scratchnet.models.alexnet")        # the package has the function under this name
 
@@ -150,16 +150,15 @@ def test_dense_layers_that_nobody_asked_for_are_not_even_read(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system counts there in another way")
 def test_a_network_in_the_making_takes_little_more_memory_than_its_arrays(tmp_path):
-    """Nothing is drawn first, and axes are turned array by array. In a process of its own, because a peak is a process's."""
+    """Nothing is drawn first, and axes are turned array by array."""
     table = TABLES["vgg19"]
     shapes = {f"{theirs}.{part}": table.shapes()[f"{ours}.{letter}"] for ours, theirs in name_maps._numbered(table).items()
               if ours.startswith("conv") for part, letter in (("weight", "W"), ("bias", "b"))}
     np.savez(tmp_path / "net.npz", **{name: np.zeros(shape[::-1], np.float32) for name, shape in shapes.items()})
-    code = ("import resource, sys; from scratchnet import models; peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
-            "before = peak(); net = models.vgg19(sys.argv[1]); "
-            "print((peak() - before) * (1 if sys.platform == 'darwin' else 1024) / sum(array.nbytes for array in net.params.values()))")
-    run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "net.npz")], capture_output=True, text=True, check=True)
-    assert float(run.stdout) < 1.3, run.stdout
+    before, after, arrays = numbers_of("from scratchnet import models; before = peak(); net = models.vgg19(sys.argv[1]); "
+                                       "print(before, peak(), sum(array.nbytes for array in net.params.values()) / 2 ** 20)",
+                                       tmp_path / "net.npz")
+    assert arrays > 76 and after - before < 1.3 * arrays, (before, after)
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------------------

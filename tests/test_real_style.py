@@ -1,13 +1,11 @@
 """Painted for real: a photograph in the style of a painting, by VGG-19, small and short, and judged by numbers."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from benchmarks.style_quality import judge
 from scratchnet import images, models, style
+from tests.peak_memory import numbers_of
 
 
 @pytest.mark.real
@@ -26,12 +24,9 @@ def test_tuebingen_takes_on_the_starry_night(data_folder, tmp_path):
 
 @pytest.mark.real
 def test_the_estimate_of_memory_holds(data_folder):
-    """In a process of its own, because a peak is a process's: within 25 % of what the system counted."""
-    code = ("import resource, sys, numpy as np; from scratchnet import models, style; "
-            "C = np.random.default_rng(0).random((1, 300, 400, 3), np.float32); "
-            "net = models.vgg19(sys.argv[1]).freeze(); cost = style.TotalCost(net, C, C); cost(C); cost(C); "
-            "print(style.memory(net, C.shape) / 2 ** 20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 10)")
-    weights = str(data_folder / "weights/vgg19_conv.npz")
-    run = subprocess.run([sys.executable, "-c", code, weights], capture_output=True, text=True, check=True)
-    estimate, measured = map(float, run.stdout.split())
+    """Within 25 % of what the system counted."""
+    estimate, measured = numbers_of(
+        "import numpy as np; from scratchnet import models, style; C = np.random.default_rng(0).random((1, 300, 400, 3), np.float32); "
+        "net = models.vgg19(sys.argv[1]).freeze(); cost = style.TotalCost(net, C, C); cost(C); cost(C); "
+        "print(style.memory(net, C.shape) / 2 ** 20, peak())", data_folder / "weights/vgg19_conv.npz")
     assert 0.75 * measured <= estimate <= 1.25 * measured, (estimate, measured)
