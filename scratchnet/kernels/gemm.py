@@ -2,8 +2,8 @@
 
 Rung 1 of the ladder. `im2col` copies the patch under each output position into a row of f_H f_W n_C_prev numbers; the
 filters, reshaped, are a matrix of as many rows and n_C columns; their product is the convolution. The machine's BLAS
-multiplies matrices near its peak, which the loops never reach: for VGG-19's layers 70 to 125 GFLOP/s on two cores, 30 to 180
-times the loops (`python -m benchmarks.conv2d`). With only 3 channels it is 20 to 35.
+multiplies matrices near its peak, which the loops never reach: for VGG-19's layers 90 to 125 GFLOP/s on two cores, 50 to 170
+times the loops (`python -m benchmarks.conv2d`). With only 3 channels it is 50.
 
 The price is memory: a 3x3 convolution copies each pixel nine times, 0.6 GB for VGG-19's conv1_2 at 512x512. So the
 positions are worked off in strips, cut by the shapes alone, whose patches stay in the processor's cache: never more than a
