@@ -226,7 +226,7 @@ def _expect_pairs(f_1, f_2, same):
 def _expect_margin(margin):
     """margin as a Python number: one of NumPy's would turn float32 into float64."""
     if np.ndim(margin) or not 0 <= margin < np.inf:
-        raise ShapeError(f"margin = {margin!r}; expected one number from 0 up: 0.2 for squared distances of unit vectors.")
+        raise ShapeError(f"margin = {margin!r}; expected one number from 0 up.")
     return float(margin)
 
 

@@ -125,15 +125,15 @@ def distance_weighted(d_AP, d_AN, margin, n_f, rng):
 RULES = {"all": every, "random": random, "violator": violator, "semi-hard": semi_hard, "hardest": hardest, "batch-hard": batch_hard,
          "distance-weighted": distance_weighted}
 
-NEAREST, FARTHEST = 0.5, 1.4                             # plain distances, of the authors' program
+NEAREST, FARTHEST = 0.5, 1.4                             # plain distances, as programs after the paper have them
 
 
 def even_distances(d_AN, n_f):
     """Probabilities (l,) of negatives at squared distances d_AN (l,), on the unit sphere of n_f dimensions.
 
     Two random points of it are at the plain distance d with density q(d) ~ d^(n_f - 2) (1 - d^2 / 4)^((n_f - 3) / 2): in many
-    dimensions nearly all at sqrt 2. Weights 1 / q(d) even that out. As in the authors' program, d below 0.5 counts as 0.5, so that noise
-    is not preferred, and above 1.4 none is taken, for it teaches nothing; where all are beyond, all are alike.
+    dimensions nearly all at sqrt 2. Weights 1 / q(d) even that out. As programs after the paper do, d below 0.5 counts as 0.5, so that
+    noise is not preferred, and beyond 1.4 none is taken, for it teaches nothing; where all are beyond, all are alike.
     """
     square = np.maximum(d_AN.astype(np.float64), NEAREST ** 2)
     near = d_AN < FARTHEST ** 2

@@ -95,8 +95,8 @@ def expect_encodings(f, name, ndim=(1, 2)):
     if f.ndim not in ndim:
         what = " or ".join({1: "(n_f,)", 2: "(m, n_f)"}[n] for n in ndim)
         raise ShapeError(f"{name} has shape {f.shape}; expected {what}. For one encoding as a batch use f[None].")
-    bad = np.argwhere(~np.isfinite(f))
-    if len(bad):
+    if not np.isfinite(f).all():
+        bad = np.argwhere(~np.isfinite(f))
         raise NumericsError(f"{name} has {len(bad)} nan or inf, first at {bad[0].tolist()}; expected finite numbers: look at the "
                             "picture and the network that it comes from.")
     return f

@@ -77,8 +77,8 @@ def test_rules_with_chance_choose_one_of_those_that_the_loop_allows(rule, size):
 
 @pytest.mark.parametrize("rule", ["random", "violator", "semi-hard"])
 def test_any_means_all_of_them_equally_often(rule):
-    f, labels = batch(3, 24, 2, 3)
-    allowed, rng, times = candidates(f, labels, 0.5, rule), np.random.default_rng(0), 600
+    f, labels = batch(3, 16, 2, 3)
+    allowed, rng, times = candidates(f, labels, 0.5, rule), np.random.default_rng(0), 400
     (pair, negatives) = max(allowed.items(), key=lambda item: len(item[1]))
     row = list(allowed).index(pair)
     drawn = [mine_triplets(f, labels, 0.5, rule, rng).negative[row] for _ in range(times)]
@@ -106,6 +106,17 @@ def test_kinds_are_counted_and_agree_with_the_loss(rule, size):
         assert mined.chosen["easy"] == mined.chosen["hard"] == 0
     if rule == "violator":
         assert terms.active.all()
+
+
+def test_kinds_agree_with_the_loss_in_float32_at_the_very_edge():
+    """The margin is that of a triplet of the batch, so that some lie on it but for the last bit."""
+    f, labels = batch(5, 30, 4, 64)
+    f = f.astype(np.float32)
+    d = np.sum((f[0] - f) ** 2, axis=1)
+    margin = float(d[labels != labels[0]][0] - d[labels == labels[0]][1])
+    mined = mine_triplets(f, labels, abs(margin), "all", 0)
+    A, P, N = mined
+    assert mined.chosen["easy"] == np.sum(~triplet_terms(f[A], f[P], f[N], abs(margin)).active)
 
 
 def test_by_hand():
