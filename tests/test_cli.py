@@ -169,7 +169,8 @@ def test_every_layer_and_cost_there_is_is_checked():
     modules = (layers, activations, normalisation, network)
     there = {name for module in modules for name, thing in vars(module).items()
              if isinstance(thing, type) and thing.__module__ == module.__name__ and hasattr(thing, "backward") and not name.startswith("_")}
-    there |= {"content_cost", "layer_style_cost", "style_cost", "total_variation", "softmax_cross_entropy"}
+    there |= {"content_cost", "layer_style_cost", "style_cost", "total_variation", "softmax_cross_entropy",
+              "contrastive_loss", "triplet_loss", "pair_loss"}
     assert there >= set(style_costs.__dict__) & {"content_cost", "layer_style_cost", "style_cost", "total_variation"}
     there -= {"Network"}                               # checked as "a small VGG"
     assert not [name for name in there if not any(case.split(",")[0].split(" ")[0] == name for case in check.CASES)]

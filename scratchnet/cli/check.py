@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchnet import activations, gradcheck, layers, normalisation, style_costs
+from scratchnet import activations, face_losses, gradcheck, layers, normalisation, style_costs
 from scratchnet.errors import ShapeError
 from scratchnet.network import Branches, Network, Residual
 
@@ -73,6 +73,25 @@ def _cross_entropy(rng):
     return gradcheck.check(lambda z: activations.softmax_cross_entropy(z, labels), rng.standard_normal((4, 3)))
 
 
+def _contrastive(rng):
+    same = np.array([True, False, True, False, True])
+    return gradcheck.check(lambda f_1, f_2: face_losses.contrastive_loss(f_1, f_2, same=same, margin=3.0), *rng.standard_normal((2, 5, 4)))
+
+
+def _triplet(distance, form):
+    def check(rng):
+        return gradcheck.check(lambda f_A, f_P, f_N: face_losses.triplet_loss(f_A, f_P, f_N, 1.0, distance, form), *rng.random((3, 5, 4)))
+    return check
+
+
+def _pair(difference):
+    def check(rng):
+        same = np.array([True, False, True, False, True])
+        f = lambda f_1, f_2, w, b: face_losses.pair_loss(f_1, f_2, w, b, same=same, difference=difference)
+        return gradcheck.check(f, *0.1 + rng.random((2, 5, 4)), rng.standard_normal(4), rng.standard_normal(()))
+    return check
+
+
 def _small_network(rng):
     net = Network({"input": normalisation.Preprocess("BGR", 2.0, (0.4, 0.5, 0.6), (0.5, 0.25, 1.0)),
                    "conv1_1": layers.Conv2D(3, 4, rng=rng), "relu1_1": activations.ReLU(), "pool1": layers.AvgPool2D(),
@@ -115,6 +134,9 @@ CASES = {                                             # what is checked: a funct
     **{f"layer_style_cost, {name}": _style(name) for name in style_costs.STYLE},
     "style_cost": _whole_style,
     "total_variation": _cost(style_costs.total_variation, (1, 5, 6, 3)),
+    "contrastive_loss": _contrastive,
+    **{f"triplet_loss, {distance}, {form}": _triplet(distance, form) for distance in face_losses.DISTANCE for form in face_losses.FORM},
+    **{f"pair_loss, {difference}": _pair(difference) for difference in face_losses.DIFFERENCE},
     "a small VGG, down to its pixels": _small_network,
 }
 
