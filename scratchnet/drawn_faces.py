@@ -5,7 +5,8 @@
     faces(people, pictures_each, seed)    a data set: pictures (m, 64, 64, 3) and labels (m,)
 
 What makes a person never changes from picture to picture, and what changes never tells who it is: that is the whole task of an
-encoder, and here both halves are known exactly.  Raw pixels see mostly the second half.
+encoder, and here both halves are known exactly.  Raw pixels see mostly the second half: of 20 people, one picture of each known, the
+nearest picture names the right one 15 times in 100 (chance: 5), and AUC over pairs is 0.62 (`python -m benchmarks.drawn_faces`).
 
 How a face is drawn.  The picture is the square -1 .. 1, y down.  Every shape is a number per pixel, positive inside, that falls to
 0 at the edge and counts in the units of the square; times the pixels per unit, plus a half, cut to 0 .. 1, that is how much of the pixel
@@ -359,9 +360,9 @@ def _draw_hair(picture, who, at):
         return
     sharp, W, H = at.sharp, who.wide, who.high
     skull, q, angle = _outline(who, at)
-    side = np.minimum(abs(at.x) / np.float32(W), 1)
+    side = np.minimum(abs(.4 * at.x + .6 * at.u) / np.float32(W), 1)                # hair turns with the face, or it would hide an eye
     burns = (.7 * ends + .45 if ends else .12) - line                               # from the hairline down to where the sides end
-    low = line * H / .6 + who.hairline + side ** np.float32(sudden) * burns + who.part * at.u * .6
+    low = line * H / .6 + who.hairline + side ** np.float32(sudden) * burns + who.part * at.u * .45
     low = np.minimum(low, .02) if who.hair == "turban" else low - np.float32(.25) * (at.v - at.y)
     cover = _cover(np.minimum(skull, low - at.y), sharp)
     _paint(picture, .30 * at.face * _cover(low + .05 - at.y, sharp * .4), who.skin_colour * .6)     # the shadow that hair throws
