@@ -32,9 +32,8 @@ def main():
     arguments = parser.parse_args()
     C = images.load(arguments.data / "pictures/content/tubingen.jpg", SIZE)
     S = images.load(arguments.data / "pictures/style/starry_night.jpg", SIZE)
-    settings = {key: SHIPPED[key] for key in ("alpha", "beta", "tv", "normalise")}
     net, begun = models.small_vgg(arguments.network).freeze(), time.perf_counter()
-    for step in tqdm(style.transfer(net, C, S, steps=STEPS, **settings), total=STEPS + 1, desc="painting"):
+    for step in tqdm(style.transfer(net, C, S, steps=STEPS, alpha=SHIPPED["alpha"]), total=STEPS + 1, desc="painting"):
         pass
     seconds = time.perf_counter() - begun
     vgg19 = models.vgg19(arguments.data / "weights/vgg19_conv.npz").freeze(until="relu5_1")

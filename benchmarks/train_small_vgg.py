@@ -1,6 +1,6 @@
 """How the network that ships was trained: it learns to give VGG-19's activations, from photographs, with this package alone.
 
-    python -m benchmarks.train_small_vgg --photos FOLDER --teacher vgg19_conv.npz --out FOLDER [--steps 7000]
+    python -m benchmarks.train_small_vgg --photos FOLDER --teacher vgg19_conv.npz --out FOLDER [--steps 3800]
 
 Crops of photographs go through VGG-19 and through the small network; at the six matched layers the relative error
 
@@ -169,7 +169,7 @@ class Run:
         with open(folder / "log.csv", "w", newline="") as file:
             csv.writer(file).writerows([("step", *MATCHED), *self.log])
         steps, *errors = zip(*self.log)
-        plots.error_curves(folder / "curve.png", steps, dict(zip(MATCHED, errors)))
+        plots.training_curves(folder / "curve.png", steps, dict(zip(MATCHED, errors)), "Relative squared error at each matched layer")
         net = self.net.with_params({name: (self.s[name] * array).astype(np.float16) for name, array in self.params.items()})
         net.save(folder / "small_vgg.npz")
 
@@ -180,7 +180,7 @@ def main():
     parser.add_argument("--photos", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--teacher", type=Path, required=True, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=int, default=3800)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

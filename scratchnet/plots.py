@@ -171,6 +171,16 @@ def error_curve(path, curves, title="How far the slope is from the gradient"):
     return _save(fig, path)
 
 
+@rc_context(STYLE)
+def training_curves(path, steps, curves, title="What is left to learn"):
+    """What a training has left to learn, over its steps.   curves  {name: values}, a value for each of steps"""
+    drawn = [(f"{name}  {_short(values[-1])}", steps, np.array(values, float), dict(color=SEVERAL[k % len(SEVERAL)]))
+             for k, (name, values) in enumerate(curves.items())]
+    fig, ax = _curves(900, 560, title, "on a logarithmic axis, over the steps of the training", drawn)
+    ax.set_xlabel("step")
+    return _save(fig, path)
+
+
 def _curves(width, height, title, subtitle, curves, log_x=False):
     """Lines (name, x, y, looks) on a logarithmic axis, each with its name at its end -> figure, axes"""
     kept = [np.isfinite(y) & (y > 0) for _, _, y, _ in curves]

@@ -76,7 +76,7 @@ def test_the_default_run_fills_its_folder(run_folder):
     card = json.loads((folder / "run.json").read_text())
     assert card["step"] == 12 and len(card["history"]) == 13
     assert card["history"][-1]["J"] < 0.8 * card["history"][0]["J"]
-    assert "random" in result.stdout and "MB of memory" in result.stdout and "J " in result.stderr
+    assert "small_vgg" in result.stdout and "MB of memory" in result.stdout and "J " in result.stderr
 
 
 def test_the_picture_is_the_right_way_up_and_coloured(run_folder):

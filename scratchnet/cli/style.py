@@ -1,7 +1,7 @@
 """Paint one picture in the style of another: J(G) = alpha J_content(C, G) + beta J_style(S, G), by descent on the pixels.
 
-Without --content it takes the portrait that ships with matplotlib, without --style it draws a swirling sky, without
---weights it draws random filters. The folder of a run holds generated.png, contact_sheet.png, curves.png and run.json.
+Without --content it takes the portrait that ships with matplotlib, without --style it draws a swirling sky, without --weights
+it paints through the small network that ships. The folder of a run holds generated.png, contact_sheet.png, curves.png and run.json.
 """
 
 import argparse
@@ -20,11 +20,12 @@ from scratchnet import __version__, images, style, weights_cache
 from scratchnet.atomic import replacing
 from scratchnet.datasets import swirling_sky
 from scratchnet.errors import NumericsError, ShapeError
-from scratchnet.models import MODELS, random_filters
+from scratchnet.models import MODELS, random_filters, small_vgg
 from scratchnet.optimizers import Adam
 from scratchnet.style_costs import CONTENT
 
 TRAINED = dict(start="content", content_layer=style.CONTENT_LAYER, style_layers=style.LAM, alpha=0.3, learning_rate=style.LEARNING_RATE)
+SHIPPED = {**TRAINED, "alpha": 0.35}                   # measured: benchmarks/shipped_network.py
 UNTRAINED = dict(start="noise", content_layer="relu2_1", style_layers={f"relu{b}_1": 0.25 for b in (1, 2, 3, 4)}, alpha=0.02,
                  learning_rate=0.1)                    # found by looking: strokes all over, and a face still to be seen
 STAGES = 8                                            # pictures on the contact sheet, early steps closer together
@@ -35,8 +36,10 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
     add("--style", metavar="FILE", help="the painting, S (default: a swirling sky, drawn here)")
-    add("--weights", metavar="FILE", help="parameters of a trained network: a file, or a name such as vgg19 (default: random filters)")
-    add("--network", choices=sorted(MODELS), help="which network the file is for (default: the name that --weights gives, else vgg19)")
+    add("--weights", metavar="FILE", help="a trained network: a file, or a name such as vgg19 (default: small_vgg, which ships)")
+    add("--network", choices=[*sorted(MODELS), "small_vgg", "random_filters"], metavar="NAME",
+        help="which network --weights is for (default: the name it gives, else vgg19); without --weights: small_vgg (the default), "
+             "or random_filters, which paint textures and know no shapes")
     add("--pool", choices=("max", "avg"), default="max", help="how blocks of a VGG end (default: max, as it was trained)")
     add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
     add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
@@ -44,7 +47,7 @@ def add_arguments(parser):
     add("--start", choices=style.STARTS, help="what G begins as (default: content; noise with random filters)")
     add("--mix", type=_number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
     add("--seed", type=int, default=0, help="of the noise and of random filters (default: 0)")
-    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.3; 0.02 with random filters)")
+    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.35; 0.3 with --weights, 0.02 with random filters)")
     add("--beta", type=_number(0), default=1.0, help="weight of the style cost (default: 1)")
     add("--tv", type=_number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
     add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu2_1 with random filters)")
@@ -103,17 +106,21 @@ def _pictures(arguments):
 
 def _network(arguments):
     """The network, and a line that says where its parameters come from. Fills in the defaults that hang on it."""
-    name = arguments.network or (arguments.weights if arguments.weights in MODELS else "vgg19")
     if arguments.weights:
+        name = arguments.network or (arguments.weights if arguments.weights in MODELS else "vgg19")
+        if name not in MODELS:
+            raise ShapeError(f"--network {name} takes no --weights. Those that do: {', '.join(MODELS)}.")
         weights = weights_cache.find(arguments.weights)
         net, source, defaults = MODELS[name](weights, arguments.pool), f"{name} of {weights}", TRAINED
+    elif arguments.network in (None, "small_vgg"):
+        if arguments.pool != "max":
+            raise ShapeError("small_vgg was trained with max pooling and has no other. --pool avg is for vgg19 and vgg16.")
+        net, source, defaults = small_vgg(), "small_vgg, which ships with scratchnet", SHIPPED
+    elif arguments.network == "random_filters":
+        net, source, defaults = random_filters(arguments.seed), "a small VGG of random filters", UNTRAINED
     else:
-        print("No --weights: filters are drawn at random. They paint textures and colours, but know no shapes; "
-              "the README says where trained ones are.")
-        if arguments.network:
-            net, source, defaults = MODELS[name](None, arguments.pool, arguments.seed), f"{name} with random filters", TRAINED
-        else:
-            net, source, defaults = random_filters(arguments.seed), "a small VGG of random filters", UNTRAINED
+        net = MODELS[arguments.network](None, arguments.pool, arguments.seed)
+        source, defaults = f"{arguments.network}, its filters drawn at random: they know no shapes", TRAINED
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
             setattr(arguments, key, value)
