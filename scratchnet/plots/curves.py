@@ -73,6 +73,71 @@ def training_curves(path, steps, curves, title="What is left to learn"):
     return page.save(fig, path)
 
 
+PANELS = {"J": "J, the loss of a batch", "active": "active triplets", "accuracy": "one-shot accuracy"}
+
+
+@page.styled
+def triplet_curves(path, history, which=("J", "active", "accuracy"), title="What the triplets still teach"):
+    """J, the active triplets and the one-shot accuracy by epoch, one over the other: a loss of 0 is no success if nothing was active.
+
+    history  epochs, objects or dicts with i, J and scores, {"active": ..., "accuracy": ...}; or {name: epochs} to compare runs
+    which    names of J or of scores, a panel each; one that no run has is left out, an epoch without it is skipped
+    Axes begin at 0.   Raises ShapeError without epochs or panels, NumericsError for a panel of which nothing is finite.
+    """
+    runs = {str(name): list(run) for name, run in (history if isinstance(history, dict) else {"": history}).items()}
+    if not runs or not all(runs.values()):
+        raise ShapeError("a run has no epochs, so there is no curve; give one epoch or more")
+    panels = {name: [_score(run, name) for run in runs.values()] for name in which}
+    panels = {name: scores for name, scores in panels.items() if any(len(i) for i, _ in scores)}
+    if not panels:
+        raise ShapeError(f"no epoch has {' or '.join(which)}; name J, or scores that the epochs have")
+
+    drawn = {panel: [(f"{page.shorten(name, 240)}  {page.short(y[-1])}".strip(), i, y, dict(color=page.SEVERAL[k % len(page.SEVERAL)]))
+                     for k, (name, (i, y)) in enumerate(zip(runs, scores)) if len(i)] for panel, scores in panels.items()}
+    names = 44 + int(max(page.text_width(name) for lines in drawn.values() for name, *_ in lines))
+    tall = max(150, 17 * len(runs) - 20)
+    subtitle = "by epoch; at the end of each line, its last value"
+    fig = page.figure(max(76 + 520 + names, page.heading_width(title, subtitle)), 72 + len(panels) * (tall + 50) + 30)
+    page.heading(fig, title, subtitle)
+    epochs = np.concatenate([i for lines in drawn.values() for _, i, _, _ in lines])
+    for k, (panel, lines) in enumerate(drawn.items()):
+        top = 102 + k * (tall + 50)
+        page.write(fig, 24, top - 12, PANELS.get(panel, panel), va="baseline", weight="bold")
+        ax = page.axes(fig, 76, top, 520, tall)
+        _from_zero(ax, lines, epochs.min(), epochs.max())
+        page.name_ends(fig, ax, lines)
+    ax.set_xlabel("epoch")
+    return page.save(fig, path)
+
+
+def _from_zero(ax, lines, first, last):
+    """Lines on a plain axis that begins at zero, or below where they do."""
+    for _, i, y, looks in lines:
+        ax.plot(i, y, marker="o" if len(i) == 1 else None, clip_on=False, **looks)
+    lowest, highest = (pick(pick(y) for _, _, y, _ in lines) for pick in (min, max))
+    room = .02 * (last - first or 1)
+    ax.set(xlim=(first - room, last + room), ylim=(min(0, 1.05 * lowest), max(0, 1.05 * highest) or 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    ax.yaxis.set_major_formatter(page.short)
+
+
+def _score(run, name):
+    """The epochs that have a score, and the score: two arrays."""
+    pairs = [(_get(epoch, "i"), _value(epoch, name)) for epoch in run]
+    there = [(i, value) for i, value in pairs if value is not None]
+    i, y = (np.array(column, float) for column in zip(*there)) if there else (np.empty(0), np.empty(0))
+    if len(y) and not np.isfinite(y).any():
+        raise NumericsError(f"{name} is NaN or infinite in all {len(y)} epochs; look for where it began")
+    return i[np.isfinite(y)], y[np.isfinite(y)]
+
+
+def _value(epoch, name):
+    """J or a score of one epoch, None where it has none."""
+    parts = epoch if isinstance(epoch, dict) else vars(epoch)
+    return parts[name] if name in parts else parts.get("scores", {}).get(name)
+
+
 def _curves(width, height, title, subtitle, curves, log_x=False):
     """Lines (name, x, y, looks) on a logarithmic axis, each with its name at its end -> figure, axes"""
     kept = [np.isfinite(y) & (y > 0) for _, _, y, _ in curves]

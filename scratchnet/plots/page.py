@@ -20,8 +20,8 @@ from scratchnet.errors import ImageError, NumericsError, ShapeError
 
 DPI, LARGEST = 100, 2000                        # a sheet of pictures that would be more pixels wide or high is scaled down
 INK, GREY, HAIR = "#1b1f24", "#68717d", "#e3e6ea"
-VERMILION = "#d55e00"
-SEVERAL = ["#0072b2", VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]        # told apart by everyone: Okabe and Ito 2008
+BLUE, VERMILION, ORANGE = "#0072b2", "#d55e00", "#e69f00"
+SEVERAL = [BLUE, VERMILION, "#009e73", "#cc79a7", ORANGE, "#56b4e9"]        # told apart by everyone: Okabe and Ito 2008
 SIGNED  = LinearSegmentedColormap.from_list("signed", ["#0b4f8a", "#5ba3d9", "#ffffff", "#f0995a", "#b34700"])
 
 STYLE = {
@@ -91,6 +91,17 @@ def wrap(text, width):
     return "\n".join(lines)
 
 
+def columns(n, width, height, given=None):
+    """Columns for n things of one size: as given, or such that the sheet is about 3 : 2 and has few holes."""
+    if given is None:
+        rows = lambda c: -(-n // c)
+        ugly = lambda c: abs(np.log(c * width / (rows(c) * height) / 1.5)) + 3 * (rows(c) * c - n) / n
+        return min(range(1, n + 1), key=ugly)
+    if given < 1:
+        raise ShapeError(f"a sheet of {given} columns holds no picture; give 1 or more")
+    return min(int(given), n)
+
+
 def name_ends(fig, ax, curves, line=17):
     """Each name beside the end of its curve, moved up or down as little as keeps the names apart."""
     ends = [(*ax.transData.transform((x[-1], y[-1])), name, looks) for name, x, y, looks in curves]
@@ -106,14 +117,30 @@ def name_ends(fig, ax, curves, line=17):
         weight = "bold" if "linewidth" in looks else "normal"
         lead = np.array([[x + 5, edge + 5, edge + 19, edge + 23], [y, y, height, height]]).T / fig.bbox.size
         fig.add_artist(Line2D(*lead.T, color=looks["color"], linewidth=.8, alpha=.7))
-        dark = .82 * np.array(to_rgb(looks["color"]))                               # thin letters need more ink than a line
-        write(fig, edge + 28, fig.bbox.height - height, name, color=dark, weight=weight, va="center_baseline")
+        write(fig, edge + 28, fig.bbox.height - height, name, color=dark(looks["color"]), weight=weight, va="center_baseline")
+
+
+def dark(colour):
+    """The colour for words: thin letters need more ink than a line."""
+    return .82 * np.array(to_rgb(colour))
+
+
+def shorten(text, width):
+    """The text if it fits into so many pixels, else its beginning and an ellipsis."""
+    if text_width(text) <= width:
+        return text
+    return next((text[:k] + "…" for k in range(len(text), 0, -1) if text_width(text[:k] + "…") <= width), "…")
 
 
 def short(number, _=None):
     """Three digits, as on paper: 0.123, 12.3, 1234, 1.23e5; the second argument is what matplotlib hands to a writer of ticks."""
     digits, e, power = f"{number:{'.0f' if 1e3 <= abs(number) < 1e5 else '.3g'}}".partition("e")
     return (digits + e + (str(int(power)) if e else "")).replace("-", "−")
+
+
+def percent(rate, _=None):
+    """A rate as 4.79 %; the second argument is what matplotlib hands to a writer of ticks."""
+    return f"{short(100 * rate)} %"
 
 
 # ---- what may come in ---------------------------------------------------------------------------------------------------------
@@ -125,6 +152,19 @@ def as_many(titles, things, name):
     if len(titles) != len(things):
         raise ShapeError(f"{len(titles)} titles for {len(things)} {name}; expected one each")
     return titles
+
+
+def expect_numbers(a, name, ndim=1):
+    """The array as float64. Raises ShapeError for another rank, for none, for what is no number; NumericsError for NaN and infinity."""
+    a = np.asarray(a)
+    if a.ndim != ndim or not a.size or a.dtype.kind not in "fiub":
+        what = ("one number", "numbers (m,)", "numbers (m, n_f)")[ndim]
+        raise ShapeError(f"{name} has shape {a.shape} and holds {a.dtype}; expected {what}, not empty")
+    if not np.isfinite(a).all():
+        bad = np.argwhere(~np.isfinite(a))
+        where = f", the first at {bad[0].tolist()}" if ndim else ""
+        raise NumericsError(f"{name} holds {len(bad)} of {a.size} numbers that are NaN or infinite{where}; look for where they began")
+    return a.astype(float)
 
 
 def expect_picture(picture, name):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from scratchnet.errors import ShapeError
 from scratchnet.plots import page
 
 
@@ -17,7 +16,7 @@ def contact_sheet(path, pictures, titles, columns=None):
     pictures = [page.expect_picture(picture, f"picture {k}") for k, picture in enumerate(pictures)]
     titles = page.as_many(titles, pictures, "pictures")
     sizes = np.array([picture.shape[1::-1] for picture in pictures])                # width, height
-    columns = _columns(sizes, columns)
+    columns = page.columns(len(sizes), *(sizes.max(axis=0) + (16, 40)), columns)
 
     scale, shown = 1, sizes
     texts, places, size = _arrange(shown, titles, columns)
@@ -31,18 +30,6 @@ def contact_sheet(path, pictures, titles, columns=None):
         page.write(fig, left, top - 7, text, va="bottom", linespacing=1.2)
         page.picture_axes(fig, left, top, width, height).imshow(picture, aspect="auto")
     return page.save(fig, path)
-
-
-def _columns(sizes, columns):
-    """The number of columns: as given, or such that the sheet is about 3 : 2 and has few holes."""
-    n, (width, height) = len(sizes), sizes.max(axis=0) + (16, 40)
-    if columns is None:
-        rows = lambda c: -(-n // c)
-        ugly = lambda c: abs(np.log(c * width / (rows(c) * height) / 1.5)) + 3 * (rows(c) * c - n) / n
-        return min(range(1, n + 1), key=ugly)
-    if columns < 1:
-        raise ShapeError(f"a sheet of {columns} columns holds no picture; give 1 or more")
-    return min(int(columns), n)
 
 
 def _arrange(sizes, titles, columns, gap=16, line=17):
