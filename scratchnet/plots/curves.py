@@ -97,14 +97,15 @@ def triplet_curves(path, history, which=("J", "active", "accuracy"), title="What
     names = 44 + int(max(page.text_width(name) for lines in drawn.values() for name, *_ in lines))
     tall = max(150, 17 * len(runs) - 20)
     subtitle = "by epoch; at the end of each line, its last value"
-    fig = page.figure(max(76 + 520 + names, page.heading_width(title, subtitle)), 72 + len(panels) * (tall + 50) + 30)
+    fig = page.figure(max(76 + 520 + names, page.heading_width(title, subtitle)), 72 + len(panels) * (tall + 46) + 40)
     page.heading(fig, title, subtitle)
     epochs = np.concatenate([i for lines in drawn.values() for _, i, _, _ in lines])
     for k, (panel, lines) in enumerate(drawn.items()):
-        top = 102 + k * (tall + 50)
+        top = 102 + k * (tall + 46)
         page.write(fig, 24, top - 12, PANELS.get(panel, panel), va="baseline", weight="bold")
         ax = page.axes(fig, 76, top, 520, tall)
         _from_zero(ax, lines, epochs.min(), epochs.max())
+        ax.tick_params(labelbottom=k == len(drawn) - 1)
         page.name_ends(fig, ax, lines)
     ax.set_xlabel("epoch")
     return page.save(fig, path)

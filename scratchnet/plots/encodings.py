@@ -14,9 +14,10 @@ KIND_LOOKS = {                                  # of negatives; told apart witho
     "semi-hard": dict(color=page.ORANGE, marker="^", s=52),
     "hard":      dict(color=page.VERMILION, marker="X", s=58),
 }
+OWN_LOOKS = dict(color=page.BLUE, marker="o", s=44)
 SAYS = {"easy": "d_AP + margin ≤ d_AN: the loss is 0", "semi-hard": "d_AP < d_AN < d_AP + margin", "hard": "d_AN ≤ d_AP: nearer than P"}
-MARKERS = "os^DvPX*<>ph"                        # with a colour of SEVERAL, one for each person
-PEOPLE = len(MARKERS)
+MARKERS = {"o": 34, "s": 32, "^": 36, "D": 26, "v": 36, "P": 42, "X": 40, "*": 70, "<": 36, ">": 36, "p": 40, "h": 40}      # and sizes
+PEOPLE = len(MARKERS)                           # that have a marker and a colour of their own
 
 
 # ---------------------------------------------------------------------------------------------------------------- one anchor
@@ -39,21 +40,23 @@ def triplet_plane(path, f, labels, A, P, margin, N=None, title="What one anchor 
     kinds = np.where(negative, kinds_of(d[P], d, margin), -1)
     at = f if f.shape[1] == 2 else _around(f, A, d)
     subtitle = "the encodings as they are, in 2 dimensions" if f.shape[1] == 2 else \
-        f"from {f.shape[1]} dimensions: distances to A are true, directions are those of PCA"
+        f"n_f = {f.shape[1]}: distances to A are true, directions are those of PCA"
 
     side, words = 560, _key(d, kinds, negative, P, margin, N)
     column = max(page.text_width(text, weight) for text, _, _, weight in words)
-    fig = page.figure(max(64 + side + 32 + 30 + int(column) + 24, page.heading_width(title, subtitle)), 84 + side + 48)
+    fig = page.figure(max(92 + side + 32 + 30 + int(column) + 24, page.heading_width(title, subtitle)), 84 + side + 48)
     page.heading(fig, title, subtitle)
-    ax = page.axes(fig, 64, 84, side, side)
+    ax = page.axes(fig, 92, 84, side, side)
     _plane(ax, at, at[A], np.sqrt([d[P], d[P] + margin]), f.shape[1] == 2)
-    ax.scatter(*at[~negative].T, color=page.BLUE, s=40, zorder=3, linewidth=0)
+    ax.scatter(*at[~negative].T, **OWN_LOOKS, linewidth=0, zorder=3)
     for kind, name in enumerate(KINDS):
         ax.scatter(*at[kinds == kind].T, **KIND_LOOKS[name], linewidth=0, zorder=3)
+    ax.scatter(*at[[A, P]].T, **OWN_LOOKS, linewidth=.8, edgecolor="white", zorder=4)              # never hidden by others
     if N is not None:
+        ax.scatter(*at[N], **KIND_LOOKS[KINDS[kinds[N]]], linewidth=.8, edgecolor="white", zorder=4)
         ax.add_patch(Polygon(at[[A, P, N]], closed=True, fill=False, edgecolor=page.INK, linewidth=1.2, zorder=2.5))
     _letters(fig, ax, at, {"A": A, "P": P, **({} if N is None else {"N": N})})
-    _write_key(fig, 64 + side + 32, 96, words)
+    _write_key(fig, 92 + side + 32, 96, words)
     return page.save(fig, path)
 
 
@@ -73,7 +76,7 @@ def _plane(ax, at, A, radii, plain):
     for radius, dashes in zip(radii, ("-", (0, (5, 3)))):
         ax.add_patch(Circle(A, radius, fill=False, edgecolor=page.INK, linewidth=1.2, linestyle=dashes, zorder=1))
     low, high = np.min([*at, A - radii[1]], axis=0), np.max([*at, A + radii[1]], axis=0)
-    middle, half = (low + high) / 2, max((high - low).max() / 2, 1e-12) * 1.06
+    middle, half = (low + high) / 2, ((high - low).max() / 2 or 1) * 1.06
     ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     ax.set(xlabel="f_1", ylabel="f_2") if plain else ax.set(xlabel="from A, along component 1", ylabel="from A, along component 2")
     ax.grid(False)
@@ -103,12 +106,12 @@ def _key(d, kinds, negative, P, margin, N):
              (f"d_AP = {page.short(d[P])}: {ring(d[P])}", "-", page.INK, "normal"),
              (f"d_AP + margin = {page.short(d[P] + margin)}: {ring(d[P] + margin)}", (0, (5, 3)), page.INK, "normal"),
              ("", None, page.INK, "normal"),
-             (f"{np.count_nonzero(negative)} negatives, other people", None, page.INK, "bold")]
+             (f"Negatives, other people: {np.count_nonzero(negative)}", None, page.INK, "bold")]
     for kind, name in enumerate(KINDS):
         lines.append((f"{np.count_nonzero(kinds == kind)} {name}", KIND_LOOKS[name], page.INK, "normal"))
         lines.append((SAYS[name], None, page.GREY, "normal"))
-    lines += [("", None, page.INK, "normal"), (f"{np.count_nonzero(~negative)} of the anchor's person, A and P among them",
-                                               dict(color=page.BLUE, marker="o", s=40), page.INK, "normal")]
+    lines += [("", None, page.INK, "normal"),
+              (f"{np.count_nonzero(~negative)} of the anchor's person, A and P among them", OWN_LOOKS, page.INK, "normal")]
     if N is not None:
         L = max(d[P] - d[N] + margin, 0)
         lines += [("", None, page.INK, "normal"), ("The chosen triplet", None, page.INK, "bold"),
@@ -145,11 +148,11 @@ def encodings_over_time(path, stages, title="Encodings as training goes"):
     mean, axes = (np.zeros(2), np.eye(2)) if n_f == 2 else principal(stages[-1][1])
     flat = [(f - mean) @ axes.T for _, f, _ in stages]
     people = list(dict.fromkeys(who for _, _, labels in stages for who in np.unique(labels).tolist()))
-    lost = 1 - flat[-1].var(axis=0).sum() / max(stages[-1][1].var(axis=0).sum(), np.finfo(float).tiny)
-    subtitle = "the encodings as they are, in 2 dimensions" if n_f == 2 else \
-        f"from {n_f} dimensions to the plane of the last panel's PCA, which shows {100 * (1 - lost):.0f} % of its variance"
+    whole = stages[-1][1].var(axis=0).sum()
+    shown = f", which shows {page.percent(flat[-1].var(axis=0).sum() / whole)} of its variance" if whole else ""
+    subtitle = "the encodings as they are, in 2 dimensions" if n_f == 2 else f"n_f = {n_f}, in the plane of the last panel's PCA{shown}"
 
-    side, gap, most = (250, 28, 4) if len(stages) <= 12 else (170, 24, 6)
+    side, gap, most = (250, 28, 4) if len(stages) <= 12 else (200, 44, 6)
     rows = -(-len(stages) // most)
     across = -(-len(stages) // rows)
     names = [page.shorten(str(who), 160) for who in people[:PEOPLE]]
@@ -168,7 +171,7 @@ def encodings_over_time(path, stages, title="Encodings as training goes"):
         ax.spines[:].set_visible(True)
         ax.spines[:].set_color(page.HAIR)
         _people(ax, at, labels, people)
-        page.write(fig, left, top + side + 18, _distances(f, labels, side), va="baseline", color=page.GREY, size=8.5)
+        page.write(fig, left, top + side + 18, _distances(f, labels), va="baseline", color=page.GREY, size=8.5)
     _name_people(fig, 24 + across * (side + gap), 108, names, more)
     return page.save(fig, path)
 
@@ -187,14 +190,15 @@ def principal(f):
 def _frame(at):
     """Middle and half side of the square around all points."""
     low, high = at.min(axis=0), at.max(axis=0)
-    return (low + high) / 2, 1.08 * max((high - low).max() / 2, 1e-9)
+    return (low + high) / 2, 1.08 * ((high - low).max() / 2 or 1)
 
 
 def person_looks(k):
     """Colour and shape of the k-th person, grey from the thirteenth on."""
     if k >= PEOPLE:
         return dict(color="#b9c0c8", marker=".", s=30, zorder=2, linewidth=0)
-    return dict(color=page.SEVERAL[k % len(page.SEVERAL)], marker=MARKERS[k], s=34, zorder=3, edgecolor="white", linewidth=.4)
+    marker, size = list(MARKERS.items())[k]
+    return dict(color=page.SEVERAL[k % len(page.SEVERAL)], marker=marker, s=size, zorder=3, edgecolor="white", linewidth=.4)
 
 
 def _people(ax, at, labels, people):
@@ -202,12 +206,10 @@ def _people(ax, at, labels, people):
         ax.scatter(*at[labels == who].T, **person_looks(k))
 
 
-def _distances(f, labels, room):
+def _distances(f, labels):
     """Mean squared distances of pairs, in words that fit under a panel."""
-    same, different = mean_distances(f, labels)
-    words = lambda value: "–" if value is None else page.short(value)
-    long = f"mean d:  same {words(same)},  different {words(different)}"
-    return long if page.text_width(long, size=8.5) <= room else f"d: {words(same)}, {words(different)}"
+    same, different = ("–" if d is None else page.short(d) for d in mean_distances(f, labels))
+    return f"mean d: same {same}, different {different}"
 
 
 def mean_distances(f, labels):

@@ -5,7 +5,7 @@ import numpy as np
 from scratchnet.errors import ShapeError
 from scratchnet.plots import page
 
-SMALLEST = 48                                   # pixels: below that, a face is no longer recognised
+SMALLEST = 80                                   # pixels: two smaller pictures would be narrower than the words under them
 
 
 # ---------------------------------------------------------------------------------------------------------------- pairs
@@ -17,20 +17,20 @@ def pair_sheet(path, pairs, tau=None, columns=None, side=128):
     pairs    [(picture_1, picture_2, d, title), ...], pictures (n_H, n_W, 3) or grey (n_H, n_W, 1), floats in [0, 1], of any size
     tau      the threshold; None: only d is written
     columns  None: as many as make the sheet about 3 : 2
-    side     pixels of the longer side of a picture, to which each is enlarged or reduced; less where the sheet would pass 2000
+    side     pixels of the longer side of each picture as drawn; fewer, down to 80, where the sheet would pass 2000
     Raises ShapeError, ImageError, NumericsError.   Lecture: one-shot learning, tau.
     """
-    pairs = [_expect_pair(pair, k) for k, pair in enumerate(pairs)]
+    pairs, tau = [_expect_pair(pair, k) for k, pair in enumerate(pairs)], page.expect_tau(tau)
     titles = page.as_many([title for _, _, title in pairs], pairs, "pairs")
     judged = [judge(d, tau) for _, d, _ in pairs]
-    width, height, columns, titles, shown = _arrange(pairs, titles, judged, columns, side)
-    while max(columns * width, -(-len(pairs) // columns) * height) > page.LARGEST and side > SMALLEST:
-        side = max(SMALLEST, int(.9 * side))
-        width, height, columns, titles, shown = _arrange(pairs, [title for _, _, title in pairs], judged, columns, side)
+    texts, shown, (width, height), across, size = _arrange(pairs, titles, judged, columns, side)
+    while max(size) > page.LARGEST and side > SMALLEST:
+        side = max(SMALLEST, int(.95 * side))
+        texts, shown, (width, height), across, size = _arrange(pairs, titles, judged, columns, side)
 
-    fig = page.figure(columns * width + 16, -(-len(pairs) // columns) * height + 12)
-    for k, ((two, _, _), title, (words, colour), sizes) in enumerate(zip(pairs, titles, judged, shown)):
-        row, column = divmod(k, columns)
+    fig = page.figure(*size)
+    for k, ((two, _, _), title, (words, colour), sizes) in enumerate(zip(pairs, texts, judged, shown)):
+        row, column = divmod(k, across)
         left, top = 16 + column * width, (row + 1) * height - 28 - max(h for _, h in sizes)
         page.write(fig, left, top - 7, title, va="bottom", linespacing=1.2)
         for picture, (w, h) in zip(two, sizes):
@@ -41,13 +41,14 @@ def pair_sheet(path, pairs, tau=None, columns=None, side=128):
 
 
 def _arrange(pairs, titles, judged, columns, side):
-    """Width and height of a pair with its words, the number of columns, wrapped titles, both (width, height) of each pair."""
+    """Wrapped titles, both (width, height) of each pair, those of a pair with its words, the number of columns, those of the sheet."""
     shown = [[fitted(picture, side) for picture in two] for two, _, _ in pairs]
     width = max(max(one[0] + 4 + two[0] for one, two in shown), max(page.text_width(words) for words, _ in judged), 130)
     titles = [page.wrap(title, width) for title in titles]
     lines = max(title.count("\n") + 1 if title else 0 for title in titles)
     width, height = int(width) + 24, max(h for two in shown for _, h in two) + 17 * lines + 7 + 28 + 10
-    return width, height, page.columns(len(pairs), width, height, columns), titles, shown
+    columns = page.columns(len(pairs), width, height, columns)
+    return titles, shown, (width, height), columns, (columns * width + 16, -(-len(pairs) // columns) * height + 12)
 
 
 def fitted(picture, side):
@@ -60,7 +61,7 @@ def judge(d, tau):
     """What a distance means, in words, and their colour: "d = 0.43 <= tau = 0.7: same"."""
     if tau is None:
         return f"d = {page.short(d)}", page.INK
-    d_words, tau_words = told_apart(d, float(page.expect_numbers(tau, "tau", ndim=0)))
+    d_words, tau_words = told_apart(d, tau)
     if d <= tau:
         return f"d = {d_words} ≤ τ = {tau_words}: same", page.dark(page.BLUE)
     return f"d = {d_words} > τ = {tau_words}: two people", page.dark(page.VERMILION)
@@ -95,7 +96,7 @@ def identify_sheet(path, picture, rows, tau=None, most=12):
     tau      the threshold; a nearest person beyond it is not the one: "not in the database".   None: no line, no verdict
     Raises ShapeError, ImageError, NumericsError.   Lecture: one-shot learning; recognition, 1 : K.
     """
-    asked = page.expect_picture(picture, "the picture asked about")
+    asked, tau = page.expect_picture(picture, "the picture asked about"), page.expect_tau(tau)
     rows = sorted((_expect_row(row, k) for k, row in enumerate(rows)), key=lambda row: row[1])
     if not rows:
         raise ShapeError("the gallery has nobody in it; add one person or more")
@@ -104,8 +105,8 @@ def identify_sheet(path, picture, rows, tau=None, most=12):
     title, rows = _answer(*rows[0][:2], tau), rows[:most]
 
     thumb = 48 if any(face is not None for _, _, face in rows) else 0
-    names = [page.shorten(name, 220) for name, _, _ in rows]
-    wide, line = int(max(map(page.text_width, names))), max(thumb + 8, 28)
+    names = [page.shorten(name, 220, "bold") for name, _, _ in rows]
+    wide, line = int(max(page.text_width(name, "bold") for name in names)), max(thumb + 8, 28)
     w, h = fitted(asked, 200)
     left = 24 + w + 44 + (thumb + 12 if thumb else 0)
     bars = left + wide + 14
@@ -133,13 +134,9 @@ def _bars(fig, ax, d, tau, thick):
     ax.grid(False, axis="y")
     ax.locator_params(axis="x", nbins=5)
     ax.xaxis.set_major_formatter(page.short)
-    line = tau is not None and np.isfinite(tau)
-    shown = [0, *d, *([tau] if line else [])]
+    shown = [0, *d, *([tau] if tau is not None and np.isfinite(tau) else [])]
     ax.set_xlim(min(shown), max(shown) + .04 * (max(shown) - min(shown) or 1))
-    if line:
-        ax.axvline(tau, color=page.INK, linewidth=1.2)
-        box = ax.get_window_extent()
-        page.write(fig, ax.transData.transform((tau, 0))[0], fig.bbox.height - box.y1 - 8, f"τ = {page.short(tau)}", ha="center")
+    page.mark_tau(fig, ax, tau)
 
 
 def _answer(name, d, tau):

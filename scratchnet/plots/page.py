@@ -120,16 +120,25 @@ def name_ends(fig, ax, curves, line=17):
         write(fig, edge + 28, fig.bbox.height - height, name, color=dark(looks["color"]), weight=weight, va="center_baseline")
 
 
+def mark_tau(fig, ax, tau):
+    """The threshold as a line through the axes, with its value above; None and infinite ones have no place there."""
+    if tau is not None and np.isfinite(tau):
+        ax.axvline(tau, color=INK, linewidth=1.2)
+        ax.autoscale_view()
+        x, top = ax.transData.transform((tau, 0))[0], fig.bbox.height - ax.get_window_extent().y1
+        write(fig, x, top - 8, f"τ = {short(tau)}", ha="center", va="baseline")
+
+
 def dark(colour):
     """The colour for words: thin letters need more ink than a line."""
     return .82 * np.array(to_rgb(colour))
 
 
-def shorten(text, width):
+def shorten(text, width, weight="normal"):
     """The text if it fits into so many pixels, else its beginning and an ellipsis."""
-    if text_width(text) <= width:
+    if text_width(text, weight) <= width:
         return text
-    return next((text[:k] + "…" for k in range(len(text), 0, -1) if text_width(text[:k] + "…") <= width), "…")
+    return next((text[:k] + "…" for k in range(len(text), 0, -1) if text_width(text[:k] + "…", weight) <= width), "…")
 
 
 def short(number, _=None):
@@ -165,6 +174,11 @@ def expect_numbers(a, name, ndim=1):
         where = f", the first at {bad[0].tolist()}" if ndim else ""
         raise NumericsError(f"{name} holds {len(bad)} of {a.size} numbers that are NaN or infinite{where}; look for where they began")
     return a.astype(float)
+
+
+def expect_tau(tau):
+    """None or a number. At -inf nobody is accepted, at inf everybody: thresholds too. Raises ShapeError, and NumericsError for NaN."""
+    return tau if tau is None or np.ndim(tau) == 0 and abs(tau) == np.inf else float(expect_numbers(tau, "tau", ndim=0))
 
 
 def expect_picture(picture, name):

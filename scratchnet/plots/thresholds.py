@@ -5,6 +5,7 @@
 """
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from scratchnet.errors import ShapeError
 from scratchnet.plots import page
@@ -25,50 +26,45 @@ def distance_histograms(path, d, same, tau=None, title="How far apart are one pe
     """
     d = page.expect_numbers(d, "d")
     same = _expect_same(same, d)
-    tau = _expect_tau(tau)
-    lines = [_counted("▲ one person", d[same], d > tau if tau is not None else None, same, "d > τ", "refused", "FRR"),
-             _counted("▼ two people", d[~same], d <= tau if tau is not None else None, ~same, "d ≤ τ", "accepted", "FAR")]
+    tau = page.expect_tau(tau)
+    over = d > (np.inf if tau is None else tau)
+    lines = [_counted("▲ one person", d[same], tau, over[same], "refused, d > τ: FRR"),
+             _counted("▼ two people", d[~same], tau, ~over[~same], "accepted, d ≤ τ: FAR")]
     fig = page.figure(max(820, *(page.heading_width(title, line) for line in lines)), 520)
     page.heading(fig, title, lines[0])
     fig.texts[-1].set_color(page.dark(page.BLUE))
     page.write(fig, 24, 77, lines[1], va="baseline", color=page.dark(page.VERMILION))
 
     ax = page.axes(fig, 72, 116, fig.bbox.width - 72 - 32, 520 - 116 - 52)
-    for kind, sign, colour in ((same, 1, page.BLUE), (~same, -1, page.VERMILION)):
-        _histogram(ax, d, kind, sign, colour, tau)
+    origin, width = _bars_at(ax, d, tau)
+    for kind, sign, colour, wrong in ((same, 1, page.BLUE, over), (~same, -1, page.VERMILION, ~over)):
+        for some, alpha in (kind & ~wrong, .38), (kind & wrong, 1):
+            where, counts = np.unique(np.ceil((d[some] - origin) / width), return_counts=True)
+            ax.bar(origin + (where - 1) * width, sign * counts / kind.sum(), .92 * width, align="edge", color=colour,
+                   alpha=.38 if tau is None else alpha)
     ax.axhline(0, color=page.GREY, linewidth=.8)
-    ax.margins(x=.02, y=.06)
+    ax.margins(y=.06)
     ax.yaxis.set_major_formatter(lambda share, _: page.percent(abs(share)))
     ax.set(xlabel="distance d", ylabel="share of the pairs of a kind")
-    if tau is not None and np.isfinite(tau):
-        ax.axvline(tau, color=page.INK, linewidth=1.2)
-        x = ax.transData.transform((tau, 0))[0]
-        page.write(fig, x, 108, f"τ = {page.short(tau)}", ha="center", va="baseline")
+    page.mark_tau(fig, ax, tau)
     return page.save(fig, path)
 
 
-def _histogram(ax, d, kind, sign, colour, tau):
-    """Bars of one kind, of equal width over all distances, with an edge at tau: (edge, edge + width], so that d = tau is accepted."""
-    finite = tau is not None and np.isfinite(tau)
-    ends = [d.min(), d.max(), *([tau] if finite else [])]
-    width = (max(ends) - min(ends)) / BARS or max(abs(ends[0]), 1) / BARS
-    origin = tau if finite else d.min()
-    place = np.ceil((d - origin) / width).astype(int)
-    wrong = np.zeros(len(d), bool) if tau is None else (d > tau if sign > 0 else d <= tau)
-    for some, alpha in ((kind & ~wrong, .38), (kind & wrong, 1)):
-        where, counts = np.unique(place[some], return_counts=True)
-        ax.bar(origin + (where - 1) * width, sign * counts / kind.sum(), width=.92 * width, align="edge", color=colour, alpha=alpha)
+def _bars_at(ax, d, tau):
+    """Where bars begin and how wide they are: (origin + k width, origin + (k + 1) width], so that d = tau is left of an edge at tau."""
+    origin = d.min() if tau is None or np.isinf(tau) else tau
+    low, high = min(d.min(), origin), max(d.max(), origin)
+    width = (high - low) / BARS or max(abs(high), 1) / BARS
+    ax.set_xlim(low - 2 * width, high + 2 * width)
+    return origin, width
 
 
-def _counted(name, d, wrong, kind, when, what, rate):
+def _counted(name, d, tau, wrong, words):
     """How many pairs of a kind there are, and how many of them tau judges wrongly, in words."""
     if not len(d):
         return f"{name}: no pairs"
-    words = f"{name}: {len(d)} {'pairs' if len(d) > 1 else 'pair'}, mean d = {page.short(d.mean())}"
-    if wrong is None:
-        return words
-    n = int((wrong & kind).sum())
-    return f"{words};   {n} {what}, {when}: {rate} = {page.percent(n / len(d))}"
+    counted = f"{name}: {len(d)} {'pairs' if len(d) > 1 else 'pair'}, mean d = {page.short(d.mean())}"
+    return counted if tau is None else f"{counted};   {wrong.sum()} {words} = {page.percent(wrong.mean())}"
 
 
 # ---------------------------------------------------------------------------------------------------------------- all thresholds
@@ -78,7 +74,7 @@ def roc_curve(path, curves, log_x=False, title="ROC: every threshold τ at once"
     """TAR over FAR, a point for each tau: how many of the right ones come in, if so many of the wrong ones do.
 
     curves  {name: (far, tar, auc)}, far and tar (t,) from 0 to 1 and rising together; auc a number or None
-    log_x   FAR on a logarithmic axis, where what counts are low rates; FAR = 0 stands at its left edge
+    log_x   FAR on a logarithmic axis, where what counts are low rates; FAR = 0 has no place there
     A dot is the equal error rate, FAR = 1 - TAR, and leads to the curve's name.   Raises ShapeError, NumericsError.
     """
     if not curves:
@@ -91,7 +87,7 @@ def roc_curve(path, curves, log_x=False, title="ROC: every threshold τ at once"
         e = equal_error(far, 1 - tar)
         facts = ([f"AUC {page.short(auc)}"] if auc is not None else []) + ([f"EER {page.percent(e)}"] if e is not None else [])
         names.append(("   ".join([page.shorten(name, 240), *facts]), *(([far[-1]], [tar[-1]]) if e is None else ([e], [1 - e])), looks))
-        drawn.append((*_from_zero(far, tar, low), looks))
+        drawn.append((*(_on_log_axis(far, tar, low) if log_x else (far, tar)), looks))
 
     subtitle = "TAR: pairs of one person accepted.   FAR: pairs of two people accepted.   The dot: both errors are equal, FAR = 1 − TAR"
     side, wide = 480, 48 + int(max(page.text_width(name) for name, *_ in names))
@@ -111,6 +107,7 @@ def _rates(ax, low):
     ax.set(xlabel="FAR", ylabel="TAR", ylim=(0, 1), xlim=(low, 1))
     ax.set_xscale("log" if low else "linear")
     ax.xaxis.set_major_formatter(page.percent)
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_major_formatter(page.percent)
     ax.grid(True, axis="both")
     chance = np.geomspace(low, 1, 99) if low else np.array([0, 1])
@@ -123,10 +120,13 @@ def _low_end(fars):
     return min(.1, 10. ** np.floor(np.log10(lowest)))
 
 
-def _from_zero(far, tar, low):
-    """The curve as drawn on an axis that begins at low: of the points with a lower FAR only the last, at its edge."""
-    first = max(np.count_nonzero(far < low) - 1, 0)
-    return np.maximum(far[first:], low), tar[first:]
+def _on_log_axis(far, tar, low):
+    """The curve from low on; its straight lines, which are bent on this axis, get points in between."""
+    between = np.setdiff1d(np.geomspace(low, 1, 200), far)
+    x, y = np.append(far, between), np.append(tar, np.interp(between, far, tar))
+    order = np.lexsort((y, x))
+    order = order[x[order] >= low]
+    return x[order], y[order]
 
 
 def equal_error(far, frr):
@@ -153,7 +153,7 @@ def far_frr(path, taus, far, frr, tau=None, title="Both errors, and the threshol
     some = slice(1 if taus.ndim == 1 and len(taus) > 1 and taus[0] == -np.inf else 0, None)
     taus = page.expect_numbers(taus[some] if taus.ndim else taus, "taus")
     far, frr = (_expect_rates(np.asarray(rates)[some] if np.ndim(rates) else rates, name) for rates, name in ((far, "far"), (frr, "frr")))
-    tau = _expect_tau(tau)
+    tau = page.expect_tau(tau)
     if not taus.shape == far.shape == frr.shape or (np.diff(taus) < 0).any():
         raise ShapeError(f"taus {taus.shape}, far {far.shape}, frr {frr.shape}; expected (t,) each, and taus in rising order")
     e = equal_error(far, frr)
@@ -178,10 +178,7 @@ def far_frr(path, taus, far, frr, tau=None, title="Both errors, and the threshol
     ax.yaxis.set_major_formatter(page.percent)
     if e is not None:
         ax.plot(taus[np.argmax(far >= frr)], e, "o", color=page.INK, markersize=6, markeredgecolor="white", zorder=4)
-    if tau is not None and np.isfinite(tau):
-        ax.axvline(tau, color=page.INK, linewidth=1.2)
-        ax.autoscale_view()
-        page.write(fig, ax.transData.transform((tau, 0))[0], 84, f"τ = {page.short(tau)}", ha="center", va="baseline")
+    page.mark_tau(fig, ax, tau)
     page.name_ends(fig, ax, ends)
     return page.save(fig, path)
 
@@ -193,13 +190,6 @@ def _expect_same(same, d):
     if same.shape != d.shape or not np.isin(same, (0, 1)).all():
         raise ShapeError(f"same has shape {same.shape} of {same.dtype}, d {d.shape}; expected True or False for each distance")
     return same.astype(bool)
-
-
-def _expect_tau(tau):
-    """None, or a number; -inf and inf are thresholds too, at which nobody or everybody is accepted."""
-    if tau is None or np.ndim(tau) == 0 and np.isinf(tau):
-        return tau
-    return float(page.expect_numbers(tau, "tau", ndim=0))
 
 
 def _expect_rates(rates, name):
