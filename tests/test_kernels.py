@@ -60,6 +60,7 @@ def arguments(dtype):
         "max_pool": (a_prev, 3, 2, 2, pad), "max_pool_da_prev": (a, winner, 3, 2, 2, pad, 5, 6),
         "avg_pool": (a_prev, 3, 2, 2, pad), "avg_pool_da_prev": (a, 3, 2, 2, pad, 5, 6),
         "l2_pool": (a_prev, 3, 2, 2, pad), "l2_pool_da_prev": (a, a_prev, length, 3, 2, 2, pad),
+        "max_place": (a_prev,),
     }
 
 
@@ -146,6 +147,22 @@ def test_nan_wins_a_max_pool(version, place):
     a_prev[place] = np.nan
     a, winner = version.max_pool(a_prev.reshape(1, 2, 2, 1), 2, 2, 2, NO_PAD)
     assert np.isnan(a.item()) and winner.item() == place
+
+
+@BOTH
+def test_the_strongest_place_of_each_channel_is_the_first_in_reading_order(version):
+    a = np.stack([picture([1, 3, 2], [3, 0, 3])[..., 0], picture([-5, -4, -6], [-7, -8, -1])[..., 0]], axis=-1)
+    best, place = version.max_place(a)
+    assert best.tolist() == [[3, -1]] and place.tolist() == [[1, 5]] and place.dtype == np.int32
+
+
+@BOTH
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_the_strongest_place(version, place):
+    a = np.array([1., 9, 3, 4])
+    a[place] = np.nan
+    best, where = version.max_place(a.reshape(1, 2, 2, 1))
+    assert np.isnan(best.item()) and where.item() == place
 
 
 @BOTH
@@ -254,6 +271,20 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     da = like(a_prev, *a.shape)
     back = [version.max_pool_da_prev(da, winner, *f, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
     assert_close(*back)
+
+
+@pytest.mark.parametrize("band", [1, 12, 2 ** 18])                       # cells of a unit of work: one position, a few, all
+@given(window=windows(), few=st.booleans())
+def test_fast_strongest_places_equal_the_loops_to_the_bit(band, window, few):
+    a = window[0]
+    if few:                                                             # many ties, and a nan among them
+        a = np.sign(a)
+        a[:, 2::4, ::3] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "BAND", band)
+        fast, slow = kernels.max_place(a), loops.max_place(a)
+    assert np.array_equal(fast[0], slow[0], equal_nan=True) and np.array_equal(fast[1], slow[1])
+    assert (fast[0].dtype, fast[1].dtype) == (a.dtype, np.int32)
 
 
 @given(window=windows())
@@ -399,7 +430,7 @@ def test_kernels_agree_with_the_loops_keep_dtype_and_leave_their_inputs_alone(na
     args, before = arguments(dtype)[name], arguments(dtype)[name]
     for fast, slow in zip(as_tuple(getattr(kernels, name)(*args)), as_tuple(getattr(loops, name)(*args))):
         assert_close(fast, slow) if slow.dtype.kind == "f" else np.testing.assert_array_equal(fast, slow)
-        assert slow.dtype in (dtype, np.uint16)
+        assert slow.dtype in (dtype, np.uint16, np.int32)
     assert all(np.array_equal(arg, old) for arg, old in zip(args, before))
 
 
