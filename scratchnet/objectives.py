@@ -57,7 +57,7 @@ class Classifier:
         z, cache = dense.forward(f)
         J, dz = softmax_cross_entropy(z, labels)
         df, d_head = dense.backward(dz, cache)
-        return J, df, d_head, {"accuracy": float(np.mean(z.argmax(axis=1) == labels)), **distances(f, labels)}
+        return J, df, d_head, {"accuracy": float(np.mean(z.argmax(axis=1) == labels)), "spread": distances(f, labels)["spread"]}
 
     def said(self, scores):
         return _collapse(scores["spread"], 1e-3, "every person gets the same probability, 1 / people", "")

@@ -193,7 +193,7 @@ class Training:
         arrays = {f"{part}:{name}": array for part in ("params", "state", "optimizer") for name, array in at[part].items()}
         arrays["J"] = np.array([epoch.J for epoch in at["history"]])
         for name in dict.fromkeys(name for epoch in at["history"] for name in epoch.scores):
-            arrays[f"score:{name}"] = np.array([epoch.scores.get(name, 0) for epoch in at["history"]])
+            arrays[f"score:{name}"] = np.array([epoch.scores[name] for epoch in at["history"]])
         if path.exists():
             with open(path, "rb") as old, replacing(_previous(path)) as kept:
                 shutil.copyfileobj(old, kept)
