@@ -77,7 +77,7 @@ def show(rows):
         print(f"{rule:12} " + "  ".join(f"{n:4.0f} ({s:4.0%})" for n, s in zip(number, share)))
     pairs = {rule: [a["one_shot"] - b["one_shot"] for a, b in zip(by_rule[rule], by_rule["random"])] for rule in RULES[1:]}
     for rule, more in pairs.items():
-        print(f"{rule} against random: {np.mean(more):+.3f} one-shot in the mean, better in {sum(m > 0 for m in more)} of {len(more)} seeds.")
+        print(f"{rule} against random: {np.mean(more):+.3f} one-shot in the mean, better in {sum(m > 0 for m in more)} of {len(more)}.")
 
 
 def main():

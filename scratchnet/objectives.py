@@ -9,7 +9,8 @@ An objective is four methods, and holds settings only: what it learns itself (a 
     params(n_f, people, rng)        -> {"W": ...}                        the head, before training; {} without one
     batches(labels, rng)            -> index arrays (m,)                 the batches of one epoch
     cost(f, labels, head, rng)      -> (J, df, d_head, scores)           of one batch of encodings (m, n_f)
-    said(scores)                    -> sentences                         what is wrong with an epoch of these scores: collapse, starvation
+    said(scores, before)            -> sentences                         what is wrong with an epoch of these scores: collapse, starvation
+                                                                         (before: the scores of the epoch before, or None)
 
 A score that is a whole number counts something and is added up over an epoch, any other is averaged over its batches.
 Source: course 4, week 4: one-shot learning, Siamese network, face verification and binary classification, triplet loss.
@@ -59,8 +60,8 @@ class Classifier:
         df, d_head = dense.backward(dz, cache)
         return J, df, d_head, {"accuracy": float(np.mean(z.argmax(axis=1) == labels)), "spread": distances(f, labels)["spread"]}
 
-    def said(self, scores):
-        return _collapse(scores["spread"], 1e-3, "every person gets the same probability, 1 / people", "")
+    def said(self, scores, before=None):
+        return _collapse(scores, before, 1e-3, "every picture gets the same scores and J stays above ln(people)", "")
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,12 @@ class Siamese:
         seen = {"pairs": len(same), "accuracy": float(np.mean((y_hat > 0.5) == same))}
         return J, np.concatenate([df_1, df_2]), {"w": dw, "b": np.asarray(db)}, {**seen, **distances(f, labels)}
 
-    def said(self, scores):
+    def said(self, scores, before=None):
         if self.loss == "contrastive":
-            return _collapse(scores["spread"], max(NEAR * self.margin, 1e-6),
+            return _collapse(scores, before, max(NEAR * self.margin, 1e-6),
                              f"every pair of two people costs margin^2 / 2 = {self.margin ** 2 / 2:g}",
                              f", a margin that the encodings can reach (now {self.margin:g})")
-        return _collapse(scores["spread"], 1e-3, "yhat is sigmoid(b) for every pair, and J stands at ln 2 = 0.693", "")
+        return _collapse(scores, before, 1e-3, "yhat is sigmoid(b) for every pair and J stays above ln 2 = 0.693", "")
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,11 @@ class Triplet:
                   **{f"chosen {kind}": n for kind, n in mined.chosen.items()}, **{f"there {kind}": n for kind, n in mined.there.items()}}
         return J, scatter(df, mined, f), {}, {**scores, **distances(f, labels)}
 
-    def said(self, scores):
+    def said(self, scores, before=None):
         stands, scale = ("ln 2 = 0.693", 1) if self.form == "soft" else (f"the margin, {self.margin:g}", self.margin)
         near = NEAR * scale if self.distance == "plain" else (NEAR * scale) ** 0.5
         advice = "" if self.rule == "semi-hard" else f', rule "semi-hard" (now {self.rule!r}, which may begin with the hardest)'
-        return _collapse(scores["spread"], max(near, 1e-6), f"every triplet costs {stands}", advice) + self._starvation(scores)
+        return _collapse(scores, before, max(near, 1e-6), f"every triplet costs {stands}", advice) + self._starvation(scores)
 
     def _starvation(self, scores):
         """No active triplet in a whole epoch: what was there, and what would have found some."""
@@ -181,7 +182,7 @@ class Triplet:
                    'choose harder ones: rule "semi-hard" looks for those inside the margin')
         else:
             way = "these people are learnt: more people, stronger augmentation or a larger margin would go on teaching"
-        return [f"starvation: 0 of {int(scores['triplets'])} triplets were active in this epoch, so the loss and every gradient are 0. "
+        return [f"starvation: none of the {int(scores['triplets'])} triplets chosen in this epoch was active, so J and its gradient are 0. "
                 f"There were {there['easy']} easy, {there['semi-hard']} semi-hard and {there['hard']} hard ones in its batches; {way}."]
 
 
@@ -214,9 +215,11 @@ def distances(f, labels):
     return {**{name: float(of.mean()) for name, of in found.items() if len(of)}, "spread": float(np.sqrt(d.mean())) if len(d) else 0.0}
 
 
-def _collapse(spread, near, so, advice):
-    """The sentence about a collapse, in a list; an empty list where encodings still differ."""
-    if spread >= near:
+def _collapse(scores, before, near, so, advice):
+    """The sentence about a collapse, in a list; an empty list where encodings differ, or begin to: a fresh network's are close, too."""
+    spread = scores["spread"]
+    parting = before is None or spread > 1.5 * before["spread"]
+    if spread >= near or parting and spread > 1e-6:
         return []
     return [f"collapse: all encodings are nearly equal (their distance is {spread:.2g} in the mean), so {so}, and no gradient tells them "
             f"apart. Begin again with a lower learning rate, L2Normalise at the end of the network{advice}."]

@@ -134,7 +134,8 @@ class Training:
             costs.append(float(J))
             seen.append(scores)
         scores = _gathered(seen)
-        epoch = Epoch(self.i + 1, float(np.mean(costs)), scores, self.objective.said(scores))
+        before = self.history[-1].scores if self.history else None
+        epoch = Epoch(self.i + 1, float(np.mean(costs)), scores, self.objective.said(scores, before))
         self.i, self.history = self.i + 1, [*self.history, epoch]
         self._finished = self._snapshot()
         return epoch
@@ -215,7 +216,7 @@ class Training:
         history = []
         for k, J in enumerate(arrays["J"].tolist()):
             scores = {name: values[k].item() for name, values in parts["score"].items()}
-            history.append(Epoch(k + 1, J, scores, self.objective.said(scores)))
+            history.append(Epoch(k + 1, J, scores, self.objective.said(scores, history[-1].scores if history else None)))
         self._restore(dict(params=parts["params"], state=parts["state"], optimizer=parts["optimizer"], rng=notes["rng"], i=notes["i"],
                            history=history))
         self._finished = self._snapshot()
