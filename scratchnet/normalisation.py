@@ -13,6 +13,15 @@ from scratchnet.errors import ShapeError
 from scratchnet.shapes import expect_batch, expect_floats, expect_gradient
 
 
+LUMINANCE = (0.299, 0.587, 0.114)                     # of R, G, B
+
+
+def _picture(x):
+    """A batch of pictures as floats; those of uint8 in [0, 1]."""
+    x = np.asarray(x)
+    return expect_batch(x.astype(np.float32) / 255 if x.dtype == np.uint8 else x, "the picture", n_C=3)
+
+
 @dataclass(eq=False)
 class Preprocess:
     """The input layer: from our pictures, RGB in [0, 1], to what the weights were trained on.
@@ -41,10 +50,7 @@ class Preprocess:
         return {"order": self.order, "scale": self.scale, "mean": list(self.mean), "std": list(self.std)}
 
     def forward(self, x, training=False, rng=None, params=True):
-        x = np.asarray(x)
-        if x.dtype == np.uint8:
-            x = x.astype(np.float32) / 255
-        x = expect_batch(x, "the picture", n_C=3)
+        x = _picture(x)
         mean, std = np.asarray(self.mean, x.dtype), np.asarray(self.std, x.dtype)
         return (x[..., self.index] * x.dtype.type(self.scale) - mean) / std, x.shape
 
@@ -52,6 +58,60 @@ class Preprocess:
         dx = np.empty_like(expect_gradient(da, cache))
         dx[..., self.index] = da * (self.scale / np.asarray(self.std)).astype(da.dtype)
         return dx, {}
+
+    def output_shape(self, shape):
+        return shape
+
+
+@dataclass(eq=False)
+class Grey:
+    """Luminance, a = 0.299 R + 0.587 G + 0.114 B: for networks that look at light and shade alone.   (m, n_H, n_W, 3) -> (m, n_H, n_W, 1)
+
+    uint8 pictures, 0 to 255, are brought to [0, 1] first.
+    Source: ITU-R BT.601, sec. 2.5.1; Pillow's mode "L" weighs so too.
+    """
+
+    params, state = {}, {}
+
+    def forward(self, x, training=False, rng=None, params=True):
+        x = _picture(x)
+        return x @ np.asarray(LUMINANCE, x.dtype)[:, None], x.shape
+
+    def backward(self, da, cache):
+        return expect_gradient(da, self.output_shape(cache)) * np.asarray(LUMINANCE, da.dtype), {}
+
+    def output_shape(self, shape):
+        return (*shape[:-1], 1)
+
+
+@dataclass(eq=False)
+class Standardise:
+    """a = (x - mean(x)) / max(std(x), eps), each picture by its own mean and standard deviation.   (m, ...) -> the same
+
+    So a picture taken in dim light is like one taken in bright light. Mean and std run over all numbers of a picture, channels too.
+    A picture flatter than eps is divided by eps: a constant one gives zeros, and its gradient is (da - mean(da)) / eps. The
+    default is that of 8-bit rounding, 1 / 255 / sqrt(12). Source: the prewhitening of FaceNet programs, where eps is 1 / sqrt(size).
+    """
+
+    eps: float = 1e-3
+
+    params, state = {}, {}
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_floats(a_prev)
+        axes = tuple(range(1, a_prev.ndim))
+        mean = a_prev.mean(axis=axes, dtype=np.float64, keepdims=True).astype(a_prev.dtype)
+        a = a_prev - mean
+        std = np.sqrt(np.mean(np.square(a, dtype=np.float64), axis=axes, keepdims=True))
+        floored, std = std <= self.eps, np.maximum(std, self.eps).astype(a.dtype)
+        a /= std
+        return a, (a, std, floored)
+
+    def backward(self, da, cache):
+        a, std, floored = cache
+        axes = tuple(range(1, expect_gradient(da, a.shape).ndim))
+        through_std = np.where(floored, 0, np.mean(da * a, axis=axes, keepdims=True))
+        return (da - da.mean(axis=axes, keepdims=True) - a * through_std) / std, {}
 
     def output_shape(self, shape):
         return shape

@@ -125,6 +125,8 @@ CASES = {                                             # what is checked: a funct
     "Softmax": _layer(lambda: activations.Softmax(), 4, 10),
     "softmax_cross_entropy": _cross_entropy,
     "Preprocess": _layer(lambda: normalisation.Preprocess("BGR", 255.0, (104.0, 117.0, 124.0)), 1, 4, 5, 3),
+    "Grey": _layer(lambda: normalisation.Grey(), 2, 4, 5, 3),
+    "Standardise": _layer(lambda: normalisation.Standardise(), 3, 4, 5, 1),
     "BatchNorm": _layer(lambda: normalisation.BatchNorm(3), 4, 3, 3, 3),
     "BatchNorm in training": _layer(lambda: normalisation.BatchNorm(3), 4, 3, 3, 3, training=True),
     "L2Normalise": _layer(lambda: normalisation.L2Normalise(), 4, 6),
