@@ -21,12 +21,13 @@ class Network:
     """Layers by name, in order.
 
     layers  {name: layer}: {"conv1_1": Conv2D(3, 64), "relu1_1": ReLU(), ...}
+    name    of a network that is known by one, such as "mobilefacenet": what belongs to it, a threshold, is found by it
     params, state   flat dicts of all layers' arrays, {"conv1_1.W": ...}, as in the files
     """
 
-    def __init__(self, layers, frozen=False):
+    def __init__(self, layers, frozen=False, name=None):
         self.layers = dict(layers)
-        self.frozen = frozen
+        self.frozen, self.name = frozen, name
 
     def __repr__(self):
         return f"{type(self).__name__}({self.layers!r})"
@@ -148,7 +149,7 @@ class Network:
             own = {key: params[f"{name}.{key}"] for key in layer.params}
             own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
             layers[name] = with_arrays(layer, own, own_state, frozen)
-        return Network(layers, frozen)
+        return Network(layers, frozen, self.name)
 
     def astype(self, dtype):
         """The same network in another precision: float32 to run, float64 to check."""
@@ -159,7 +160,7 @@ class Network:
         """The same network with read-only parameters (up to layer `until`): pictures may change, weights may not. Its caches
         hold no more than the way to the pixels needs, and backward returns no gradients of parameters."""
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
-        net = Network({name: self.layers[name] for name in self.names[:last]})
+        net = Network({name: self.layers[name] for name in self.names[:last]}, name=self.name if until is None else None)
         return net.with_params({key: array.copy() for key, array in net.params.items()},
                                {key: array.copy() for key, array in net.state.items()}, frozen=True)
 

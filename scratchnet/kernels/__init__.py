@@ -112,6 +112,21 @@ def relu_dz(da, mask):
     return pointwise.relu_dz(_plain(da), _plain(mask))
 
 
+def prelu(z, alpha):
+    """z where it is positive, else alpha_k z; and where. See loops.prelu.   z (positions, n_C)"""
+    return pointwise.prelu(_plain(z), _plain(alpha))
+
+
+def prelu_dz(da, mask, alpha):
+    """dJ/dz of prelu."""
+    return pointwise.prelu_dz(_plain(da), _plain(mask), _plain(alpha))
+
+
+def prelu_dalpha(da, z):
+    """dJ/dalpha of prelu."""
+    return pointwise.prelu_dalpha(_plain(da), _plain(z))
+
+
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """One filter a channel. See loops.depthwise_conv2d."""
     return depthwise.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)

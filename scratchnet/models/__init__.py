@@ -2,9 +2,10 @@
 
 from scratchnet.models.alexnet import alexnet
 from scratchnet.models.random_filters import random_filters
+from scratchnet.models.siamese import siamese_encoder
 from scratchnet.models.small_vgg import small_vgg
 from scratchnet.models.vgg import vgg16, vgg19
 
 MODELS = {"vgg19": vgg19, "vgg16": vgg16, "alexnet": alexnet}         # those that a file of weights can fill
 
-__all__ = ["MODELS", "alexnet", "random_filters", "small_vgg", "vgg16", "vgg19"]
+__all__ = ["MODELS", "alexnet", "random_filters", "siamese_encoder", "small_vgg", "vgg16", "vgg19"]
