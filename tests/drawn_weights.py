@@ -6,22 +6,23 @@ import numpy as np
 
 
 def drawn(shapes, seed):
-    """{name: float64 array} for {name: shape} with the file's own names and axes, in alphabetical order, of at most 4 decimals.
+    """{name: float64 array} for {name: shape} with the file's own names and axes, in alphabetical order, in whole 1024ths.
 
-    Variances lie in 0.5 .. 1.5 and scales in 0.8 .. 1.2; slopes of a PReLU are positive and negative; filters keep the size of activations.
+    So float32 holds them exactly, and text in few letters. Filters keep the size of activations; variances lie in 0.5 .. 1.5,
+    scales in 0.8 .. 1.2; slopes of a PReLU, which a BatchNorm's weights are not, are of either sign.
     """
     rng, arrays = np.random.default_rng(seed), {}
     for name in sorted(shapes):
-        shape = tuple(shapes[name])
+        shape, mean = tuple(shapes[name]), name.removesuffix("weight") + "running_mean"
         if name.endswith(("running_var", "_v")):
             array = 0.5 + rng.random(shape)
         elif len(shape) > 1:
             array = rng.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))
-        elif name.endswith((".weight", "_w")):
+        elif name.endswith("_w") or mean in shapes and name.endswith("weight"):
             array = 0.8 + 0.4 * rng.random(shape)
         else:
-            array = 0.1 * rng.standard_normal(shape)
-        arrays[name] = np.round(array, 4)
+            array = 0.3 * rng.standard_normal(shape)
+        arrays[name] = np.rint(1024 * array) / 1024
     return arrays
 
 

@@ -33,7 +33,7 @@ def mobilefacenet(weights=None, seed=0):
     Raises WeightsError for anything missing, unexpected or misshapen; ShapeError for pictures of another size.
     """
     net = _table(np.random.default_rng(seed) if weights is None else UNFILLED)
-    return filled(net, weights, PYTORCH, _theirs, "mobilefacenet")
+    return filled(net, weights, PYTORCH, theirs, "mobilefacenet")
 
 
 def _table(rng):
@@ -72,7 +72,7 @@ def _block(n_C_prev, n_C, expansion, stride, rng):
         Conv2D(wide, n_C, 1, bias=False, rng=rng),                BatchNorm(n_C))))
 
 
-def _theirs(name):
+def theirs(name):
     """What the file calls a layer of ours: block1_expand is blocks.0.conv.0, conv1 is conv1.conv, conv1_bn is conv1.bn."""
     block = re.fullmatch(r"block(\d+)(?:\.residual\.|_)(\w+)", name)
     if block:

@@ -37,7 +37,12 @@ def nn4_small2(weights=None, seed=0):
     Raises WeightsError for anything missing or misshapen; ShapeError for pictures of another size.
     """
     net = _table(np.random.default_rng(seed) if weights is None else UNFILLED)
-    return filled(net, weights, OPENFACE, lambda name: name.replace(".", "_"), "nn4_small2")
+    return filled(net, weights, OPENFACE, theirs, "nn4_small2")
+
+
+def theirs(name):
+    """What the files call a layer of ours: inception_3a.3x3.conv1 is inception_3a_3x3_conv1."""
+    return name.replace(".", "_")
 
 
 def _table(rng):

@@ -172,8 +172,8 @@ def prelus():
 
 def lrns():
     """Windows over channels, alpha divided by their size; they reach over both ends of few channels. A large alpha matters more."""
-    for n, alpha, beta, k, shape in ((5, 1.0, 0.75, 1.0, (2, 3, 4, 7)), (5, 1e-4, 0.75, 1.0, (1, 2, 3, 9)), (3, 2.0, 0.5, 2.0, (1, 3, 2, 2)),
-                                     (4, 1.0, 0.75, 1.0, (1, 2, 3, 6))):
+    for n, alpha, beta, k, shape in ((5, 1.0, 0.75, 1.0, (2, 3, 4, 7)), (5, 1e-4, 0.75, 1.0, (1, 2, 3, 9)),
+                                     (3, 2.0, 0.5, 2.0, (1, 3, 2, 2)), (4, 1.0, 0.75, 1.0, (1, 2, 3, 6))):
         record(f"lrn/{n} {alpha:g} {beta:g} {k:g} on {'x'.join(map(str, shape))}",
                lambda a_prev: last(F.local_response_norm(first(a_prev), n, alpha, beta, k)), {"a_prev": draw(*shape)})
 
