@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchnet.errors import ShapeError
-from scratchnet.shapes import expect_batch, expect_floats, expect_gradient
+from scratchnet.shapes import check_counts, expect_batch, expect_floats, expect_gradient
+
+
+LUMINANCE = (0.299, 0.587, 0.114)                     # of R, G, B
+
+
+def _picture(x):
+    """A batch of pictures as floats; those of uint8 in [0, 1]."""
+    x = np.asarray(x)
+    return expect_batch(x.astype(np.float32) / 255 if x.dtype == np.uint8 else x, "the picture", n_C=3)
 
 
 @dataclass(eq=False)
@@ -21,6 +30,7 @@ class Preprocess:
 
     As a layer it has a backward like all others, so gradients arrive at the picture's own pixels.
     order   the channels as the weights want them, "RGB" or "BGR"
+    size    (n_H, n_W) of the pictures that the weights want, for networks that take no other; None for any
     uint8 pictures, 0 to 255, are brought to [0, 1] first.
     """
 
@@ -28,6 +38,7 @@ class Preprocess:
     scale: float = 1.0
     mean: tuple = (0.0, 0.0, 0.0)
     std: tuple = (1.0, 1.0, 1.0)
+    size: tuple | None = None
 
     params, state = {}, {}
 
@@ -38,13 +49,14 @@ class Preprocess:
 
     def describe(self):
         """The fields as plain lists and numbers: what a file of weights must carry to be used rightly."""
-        return {"order": self.order, "scale": self.scale, "mean": list(self.mean), "std": list(self.std)}
+        fields = {"order": self.order, "scale": self.scale, "mean": list(self.mean), "std": list(self.std)}
+        return fields if self.size is None else {**fields, "size": list(self.size)}
 
     def forward(self, x, training=False, rng=None, params=True):
-        x = np.asarray(x)
-        if x.dtype == np.uint8:
-            x = x.astype(np.float32) / 255
-        x = expect_batch(x, "the picture", n_C=3)
+        x = _picture(x)
+        if self.size is not None and x.shape[1:3] != tuple(self.size):
+            raise ShapeError(f"the picture has shape {x.shape}; this network takes pictures of (n_H, n_W) = {tuple(self.size)} only. "
+                             "Crop and resize them first.")
         mean, std = np.asarray(self.mean, x.dtype), np.asarray(self.std, x.dtype)
         return (x[..., self.index] * x.dtype.type(self.scale) - mean) / std, x.shape
 
@@ -52,6 +64,60 @@ class Preprocess:
         dx = np.empty_like(expect_gradient(da, cache))
         dx[..., self.index] = da * (self.scale / np.asarray(self.std)).astype(da.dtype)
         return dx, {}
+
+    def output_shape(self, shape):
+        return shape
+
+
+@dataclass(eq=False)
+class Grey:
+    """Luminance, a = 0.299 R + 0.587 G + 0.114 B: for networks that look at light and shade alone.   (m, n_H, n_W, 3) -> (m, n_H, n_W, 1)
+
+    uint8 pictures, 0 to 255, are brought to [0, 1] first.
+    Source: ITU-R BT.601, sec. 2.5.1; Pillow's mode "L" weighs so too.
+    """
+
+    params, state = {}, {}
+
+    def forward(self, x, training=False, rng=None, params=True):
+        x = _picture(x)
+        return x @ np.asarray(LUMINANCE, x.dtype)[:, None], x.shape
+
+    def backward(self, da, cache):
+        return expect_gradient(da, self.output_shape(cache)) * np.asarray(LUMINANCE, da.dtype), {}
+
+    def output_shape(self, shape):
+        return (*shape[:-1], 1)
+
+
+@dataclass(eq=False)
+class Standardise:
+    """a = (x - mean(x)) / max(std(x), eps), each picture by its own mean and standard deviation.   (m, ...) -> the same
+
+    So a picture taken in dim light is like one taken in bright light. Mean and std run over all numbers of a picture, channels too.
+    A picture flatter than eps is divided by eps: a constant one gives zeros, and its gradient is (da - mean(da)) / eps. The
+    default is that of 8-bit rounding, 1 / 255 / sqrt(12). Source: the prewhitening of FaceNet programs, where eps is 1 / sqrt(size).
+    """
+
+    eps: float = 1e-3
+
+    params, state = {}, {}
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_floats(a_prev)
+        axes = tuple(range(1, a_prev.ndim))
+        mean = a_prev.mean(axis=axes, dtype=np.float64, keepdims=True).astype(a_prev.dtype)
+        a = a_prev - mean
+        std = np.sqrt(np.mean(np.square(a, dtype=np.float64), axis=axes, keepdims=True))
+        floored, std = std <= self.eps, np.maximum(std, self.eps).astype(a.dtype)
+        a /= std
+        return a, (a, std, floored)
+
+    def backward(self, da, cache):
+        a, std, floored = cache
+        axes = tuple(range(1, expect_gradient(da, a.shape).ndim))
+        through_std = np.where(floored, 0, np.mean(da * a, axis=axes, keepdims=True))
+        return (da - da.mean(axis=axes, keepdims=True) - a * through_std) / std, {}
 
     def output_shape(self, shape):
         return shape
@@ -111,6 +177,51 @@ class BatchNorm:
 
     def output_shape(self, shape):
         return shape
+
+
+@dataclass(eq=False)
+class LRN:
+    """a_k = x_k / (k + alpha / n sum_j x_j^2)^beta, j over the n channels around k: loud channels turn their neighbours down.
+
+    (..., n_C) -> (..., n_C). Beyond the first and last channel there are zeros; for an even n the window has one channel more before k.
+    alpha is divided by n, as Caffe, Torch (SpatialCrossMapLRN) and PyTorch do; the paper and TensorFlow do not divide, and
+    TensorFlow's window is 2 depth_radius + 1: its alpha is our alpha / n. The default k is Torch's; the paper has k = 2.
+    Source: Krizhevsky et al. 2012, sec. 3.3.
+    """
+
+    n: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    params, state = {}, {}
+
+    def __post_init__(self):
+        check_counts("LRN", n=self.n)
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_floats(a_prev)
+        d = self.k + self.alpha / self.n * _window_sums(a_prev ** 2, self.n // 2, (self.n - 1) // 2)
+        return a_prev * d ** -self.beta, (a_prev, d)
+
+    def backward(self, da, cache):
+        a_prev, d = cache
+        share = expect_gradient(da, a_prev.shape) * d ** -self.beta
+        seen = _window_sums(share * a_prev / d, (self.n - 1) // 2, self.n // 2)      # by every channel in whose window this one is
+        return share - 2 * self.alpha * self.beta / self.n * a_prev * seen, {}
+
+    def output_shape(self, shape):
+        return shape
+
+
+def _window_sums(a, before, after):
+    """sum_j a_j over the channels k - before .. k + after, for every channel k."""
+    total, n_C = a.copy(), a.shape[-1]
+    for step in range(1, min(before, n_C - 1) + 1):
+        total[..., step:] += a[..., :n_C - step]
+    for step in range(1, min(after, n_C - 1) + 1):
+        total[..., :n_C - step] += a[..., step:]
+    return total
 
 
 @dataclass(eq=False)

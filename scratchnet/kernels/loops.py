@@ -179,6 +179,41 @@ def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
 
 
 @kernel
+def prelu(z, alpha):
+    """a_{pk} = z_{pk} where z > 0, else alpha_k z_{pk}; and where z > 0. NaN stays NaN.
+
+    (positions, n_C), (n_C,) -> (positions, n_C), and the same shape of bool
+    """
+    a, mask = np.empty(z.shape, z.dtype), np.empty(z.shape, np.bool_)
+    for p in range(z.shape[0]):
+        for k in range(z.shape[1]):
+            mask[p, k] = z[p, k] > 0
+            a[p, k] = z[p, k] if mask[p, k] else alpha[k] * z[p, k]
+    return a, mask
+
+
+@kernel
+def prelu_dz(da, mask, alpha):
+    """dz_{pk} = da_{pk} where z was positive, else alpha_k da_{pk}.   (positions, n_C) -> the same"""
+    dz = np.empty(da.shape, da.dtype)
+    for p in range(da.shape[0]):
+        for k in range(da.shape[1]):
+            dz[p, k] = da[p, k] if mask[p, k] else alpha[k] * da[p, k]
+    return dz
+
+
+@kernel
+def prelu_dalpha(da, z):
+    """dalpha_k = sum_p da_{pk} z_{pk} where z is not positive: only there alpha counts.   (positions, n_C), the same -> (n_C,)"""
+    dalpha = np.zeros(z.shape[1], np.float64)
+    for p in range(z.shape[0]):
+        for k in range(z.shape[1]):
+            if not z[p, k] > 0:
+                dalpha[k] += da[p, k] * z[p, k]
+    return dalpha.astype(z.dtype)
+
+
+@kernel
 def max_pool(a_prev, f_H, f_W, stride, pad):
     """a_{mijk} = max_{uv} a_prev_{m, i s + u - p, j s + v - p, k}, and the winner u f_W + v of each window.
 
