@@ -37,7 +37,7 @@ def _named(n_C_prev, n_C, f, stride=1, pad=0, groups=1, linear=False):
 
 
 class MobileFaceNet(nn.Module):
-    """999 232 parameters with those of the normalisations."""
+    """999 552 parameters."""
 
     def __init__(self):
         super().__init__()

@@ -37,6 +37,7 @@ ABOUT = {
     "face_encoder":  "trained by this package; for learning how it is done, never for deciding about people",
     "mobilefacenet": "99.3 % of LFW's pairs, say its authors; their file states no licence: for trying, never for deciding about people",
     "nn4_small2":    "OpenFace's, 92.9 % of LFW's pairs, say its authors, aligned their way; never for deciding about people",
+    "siamese":       "trained by `python -m scratchnet train`; it knows faces like those of its folder, in pictures like theirs",
 }
 
 
