@@ -67,6 +67,8 @@ def training_set(data, held_out):
     lfw = people.lfw(data / "faces/lfw_fold1").people
     x = np.concatenate([pictures_of(orl), pictures_of(lfw, LFW_BOX)])
     labels = np.concatenate([orl.labels, len(orl.names) + lfw.labels])
+    single = np.flatnonzero(np.bincount(labels)[labels] == 1)
+    x, labels = np.concatenate([x, x[single]]), np.concatenate([labels, labels[single]])
     left_out = np.where(labels < len(orl.names), labels >= 20, labels % 5 == 0)
     return x, labels, left_out if held_out else np.zeros(len(x), bool)
 

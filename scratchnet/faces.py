@@ -37,6 +37,7 @@ ABOUT = {
     "face_encoder":  "trained by this package; for learning how it is done, never for deciding about people",
     "mobilefacenet": "99.3 % of LFW's pairs, say its authors; their file states no licence: for trying, never for deciding about people",
     "nn4_small2":    "OpenFace's, 92.9 % of LFW's pairs, say its authors, aligned their way; never for deciding about people",
+    "siamese":       "trained by `python -m scratchnet train`; it knows faces like those of its folder, in pictures like theirs",
 }
 
 
@@ -81,7 +82,7 @@ def encode(net, pictures, batch=16, flip=False, crop=None):
     pictures = _as_list(pictures)
     if not pictures or not batch >= 1:
         raise ShapeError(f"encode got {len(pictures)} pictures and batch = {batch!r}; expected 1 or more of either.")
-    net, last = net if net.frozen else net.freeze(), net.names[-1]
+    net, last = net if net.frozen else net.freeze(fold=True), net.names[-1]
     dtype = next((array.dtype for array in net.params.values()), np.dtype(np.float32))
     f = []
     for start in range(0, len(pictures), batch):
@@ -194,7 +195,8 @@ class Gallery:
     """
 
     def __init__(self, net, tau=None):
-        self.tau, self.net, self.people = expect_tau(net, tau), net.freeze(), {}      # {name: (pictures of them, n_f)}
+        self.tau, self.net, self.network = expect_tau(net, tau), net.freeze(fold=True), fingerprint(net)
+        self.people = {}                              # {name: (how many pictures, n_f)}
 
     @property
     def names(self):
@@ -245,7 +247,7 @@ class Gallery:
         readers.save(path, {"f": np.concatenate(f) if f else np.empty((0, 0), np.float32),
                             "person": np.repeat(np.arange(len(f)), [len(known) for known in f]),
                             "names": np.frombuffer(json.dumps(self.names).encode(), np.uint8)},
-                     {"gallery_of": self.net.name, "network": fingerprint(self.net), "tau": self.tau})
+                     {"gallery_of": self.net.name, "network": self.network, "tau": self.tau})
 
     @classmethod
     def load(cls, path, net, tau=None):
@@ -256,11 +258,11 @@ class Gallery:
         notes = readers.read_notes(path)
         if "gallery_of" not in notes:
             raise WeightsError(f"'{path}' is no gallery. Expected a file made by Gallery.save or by identify --gallery.")
-        if notes.get("network") != fingerprint(net):
-            theirs, ours = (name or "a network without a name" for name in (notes["gallery_of"], net.name))
-            raise WeightsError(f"'{path}' was made by {theirs} ({notes.get('network')}), this is {ours} ({fingerprint(net)}): encodings of "
-                               "two networks cannot be compared. Load it with the network that made it, or make it again from pictures.")
         gallery = cls(net, notes.get("tau") if tau is None else tau)
+        if notes.get("network") != gallery.network:
+            theirs, ours = (name or "a network without a name" for name in (notes["gallery_of"], net.name))
+            raise WeightsError(f"'{path}' was made by {theirs} ({notes.get('network')}), this is {ours} ({gallery.network}): encodings of "
+                               "two networks cannot be compared. Load it with the network that made it, or make it again from pictures.")
         gallery.people = _read_people(path, readers.read(path, kinds="fiu"))
         return gallery
 

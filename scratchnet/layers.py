@@ -89,6 +89,12 @@ class Conv2D:
         a, mask = kernels.conv2d_relu(a_prev, *rest, self.kept)
         return a, (a_prev if params else None, a_prev.shape), mask
 
+    def forward_prelu(self, a_prev, alpha):
+        """The same with a PReLU of these slopes, and without what gradients of parameters need."""
+        a_prev, *rest = _ready(self, a_prev, self.n_C_prev)
+        a, mask = kernels.conv2d_prelu(a_prev, *rest, *in_dtype_of(a_prev, alpha), self.kept)
+        return a, (None, a_prev.shape), (mask, None)
+
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
         expect_gradient(dz, self.output_shape(cache[1]))
@@ -149,6 +155,12 @@ class DepthwiseConv2D:
         a_prev, *rest = _ready(self, a_prev, self.n_C)
         z = kernels.depthwise_conv2d(a_prev, *rest)
         return z, (a_prev if params else None, a_prev.shape)
+
+    def forward_prelu(self, a_prev, alpha):
+        """forward of this layer and of a PReLU behind it at once: a, and the caches of both, without what parameters need."""
+        a_prev, *rest = _ready(self, a_prev, self.n_C)
+        a, mask = kernels.depthwise_conv2d_prelu(a_prev, *rest, *in_dtype_of(a_prev, alpha))
+        return a, (None, a_prev.shape), (mask, None)
 
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache

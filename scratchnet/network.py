@@ -11,6 +11,7 @@ import numpy as np
 
 from scratchnet import kernels, readers
 from scratchnet.errors import ShapeError, WeightsError
+from scratchnet.folding import folded
 from scratchnet.shapes import expect_floats, expect_gradient
 from scratchnet.summary import Summary, grow_receptive_field
 
@@ -74,6 +75,9 @@ class Network:
             elif self._relu_at_once(name, following, keep):
                 x, caches[name], caches[following] = layer.forward_relu(x, params)
                 done = following
+            elif not params and self._prelu_at_once(name, following, keep):
+                x, caches[name], caches[following] = layer.forward_prelu(x, self.layers[following].params["alpha"])
+                done = following
             else:
                 x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
             if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
@@ -84,6 +88,11 @@ class Network:
         """A convolution whose z, or its gradient, is nobody's business but that of the ReLU behind it."""
         return (hasattr(self.layers[name], "forward_relu") and following is not None
                 and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
+
+    def _prelu_at_once(self, name, following, keep):
+        """The same with a PReLU, whose own backward needs z only where dJ/dalpha is asked for."""
+        return (hasattr(self.layers[name], "forward_prelu") and following is not None
+                and type(self.layers[following]).__name__ == "PReLU" and (keep is None or name not in keep))
 
     def backward(self, da, caches, to_x=True, release=False):
         """Gradients poured in at the layers of `da`, carried back to the input.
@@ -156,11 +165,16 @@ class Network:
         return self.with_params({key: array.astype(dtype) for key, array in self.params.items()},
                                 {key: array.astype(dtype) for key, array in self.state.items()}, self.frozen)
 
-    def freeze(self, until=None):
+    def freeze(self, until=None, fold=False):
         """The same network with read-only parameters (up to layer `until`): pictures may change, weights may not. Its caches
-        hold no more than the way to the pixels needs, and backward returns no gradients of parameters."""
+        hold no more than the way to the pixels needs, and backward returns no gradients of parameters.
+
+        fold  True: the convolutions take over what a BatchNorm behind them does (folding.py), which is faster. The layers of
+              BatchNorm are gone then, and a convolution's name stands for what came out of its BatchNorm
+        """
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
-        net = Network({name: self.layers[name] for name in self.names[:last]}, name=self.name if until is None else None)
+        layers = {name: self.layers[name] for name in self.names[:last]}
+        net = Network(folded(layers) if fold else layers, name=self.name if until is None else None)
         return net.with_params({key: array.copy() for key, array in net.params.items()},
                                {key: array.copy() for key, array in net.state.items()}, frozen=True)
 

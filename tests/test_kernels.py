@@ -53,7 +53,9 @@ def arguments(dtype):
     b, b_each     = [rng.standard_normal(n).astype(dtype) for n in (3, 2)]
     _, winner     = loops.max_pool(a_prev, 3, 2, 2, pad)
     length        = loops.l2_pool(a_prev, 3, 2, 2, pad)
+    rows, slopes  = a_prev.reshape(-1, 2), rng.standard_normal(2).astype(dtype)
     return {
+        "prelu": (rows, slopes), "prelu_dz": (rows, rows[::-1] > 0, slopes), "prelu_dalpha": (rows[::-1], rows),
         "conv2d": (a_prev, W, b, 2, pad), "conv2d_da_prev": (dz, W, 2, pad, 5, 6), "conv2d_dW": (a_prev, dz, 2, pad, 3, 2),
         "conv2d_db": (dz,), "depthwise_conv2d": (a_prev, W_each, b_each, 2, pad),
         "depthwise_conv2d_da_prev": (a, W_each, 2, pad, 5, 6), "depthwise_conv2d_dW": (a_prev, a, 2, pad, 3, 2),
@@ -268,6 +270,19 @@ def test_fast_depthwise_convolutions_equal_the_loops(window):
     assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
 
 
+@given(window=windows())
+def test_a_prelu_that_runs_with_its_convolution_equals_the_loops_of_both(window):
+    a_prev, f, stride, pad = window
+    n_C = a_prev.shape[3]
+    for name, W in (("conv2d", like(a_prev, *f, n_C, 9)), ("depthwise_conv2d", like(a_prev, *f, n_C))):
+        b, alpha = like(a_prev, W.shape[-1]), like(a_prev, W.shape[-1])
+        z = getattr(loops, name)(a_prev, W, b, stride, pad)
+        a, mask = getattr(kernels, f"{name}_prelu")(a_prev, W, b, stride, pad, alpha)
+        assert_close(a, loops.prelu(z.reshape(-1, z.shape[3]), alpha)[0].reshape(z.shape))
+        sure = np.abs(z) > 1e-4                                         # rounding may decide the others
+        assert mask.shape == z.shape and np.array_equal(mask[sure], z[sure] > 0)
+
+
 @given(window=windows(), dead=st.booleans())
 def test_fast_average_and_l2_pooling_equal_the_loops(window, dead):
     a_prev, f, stride, pad = window
@@ -399,7 +414,7 @@ def test_kernels_agree_with_the_loops_keep_dtype_and_leave_their_inputs_alone(na
     args, before = arguments(dtype)[name], arguments(dtype)[name]
     for fast, slow in zip(as_tuple(getattr(kernels, name)(*args)), as_tuple(getattr(loops, name)(*args))):
         assert_close(fast, slow) if slow.dtype.kind == "f" else np.testing.assert_array_equal(fast, slow)
-        assert slow.dtype in (dtype, np.uint16)
+        assert slow.dtype in (dtype, np.uint16, np.bool_)
     assert all(np.array_equal(arg, old) for arg, old in zip(args, before))
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from scratchnet import activations, gradcheck, kernels, layers, network, normalisation
-from scratchnet.activations import ReLU, Sigmoid, Softmax, Tanh, sigmoid, softmax, softmax_cross_entropy
+from scratchnet.activations import PReLU, ReLU, Sigmoid, Softmax, Tanh, sigmoid, softmax, softmax_cross_entropy
 from scratchnet.errors import ShapeError
-from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, L2Pool2D, MaxPool2D
+from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, L2Pool2D, MaxPool2D, ZeroPad2D
 from scratchnet.network import Branches, Network, Residual
-from scratchnet.normalisation import BatchNorm, Grey, L2Normalise, Preprocess, Standardise
+from scratchnet.normalisation import LRN, BatchNorm, Grey, L2Normalise, Preprocess, Standardise
 
 CAFFE = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 2.0, 4.0))
 
@@ -29,6 +29,8 @@ PLAIN = [                                             # every layer, and the sha
     (Dense(4, 3), (2, 4)), (Flatten(), (2, 2, 3, 2)), (Dropout(0.3), (2, 3, 4, 2)),
     (ReLU(), (2, 3, 3, 2)), (Sigmoid(), (2, 5)), (Tanh(), (2, 5)), (Softmax(), (3, 5)),
     (BatchNorm(2), (3, 2, 3, 2)), (L2Normalise(), (3, 4)), (Preprocess(**CAFFE), (2, 3, 2, 3)),
+    (Conv2D(2, 3, f=1, bias=False), (2, 3, 2, 2)), (DepthwiseConv2D(2, bias=False), (2, 4, 5, 2)), (ZeroPad2D((1, 0, 2, 1)), (2, 3, 2, 2)),
+    (PReLU(2), (2, 3, 3, 2)), (PReLU(5), (2, 5)), (LRN(), (2, 3, 2, 7)), (LRN(4, 2.0, 0.5, 2.0), (3, 3)),
     (Grey(), (2, 3, 2, 3)), (Standardise(), (2, 3, 4, 2)), (Standardise(eps=5.0), (2, 3, 4, 1)),
 ]
 NESTED = [
@@ -263,6 +265,47 @@ def test_slopes_of_the_activations():
         assert (out.item(), layer.backward(np.ones((1, 1)), cache)[0].item()) == (a, slope)
 
 
+def test_slopes_of_prelu_belong_to_channels():
+    layer, z = PReLU(2), np.array([[[-2., -2], [0, 0], [3, 3]]])
+    layer.params = {"alpha": np.array([0.5, -1.0])}
+    a, cache = layer.forward(z)
+    assert a.tolist() == [[[-1, 2], [0, 0], [3, 3]]]
+    dz, grads = layer.backward(np.array([[[10., 10], [10, 10], [10, 10]]]), cache)
+    assert dz.tolist() == [[[5, -10], [5, -10], [10, 10]]] and grads["alpha"].tolist() == [-20, -20]       # alpha at the kink
+    assert np.isnan(layer.forward(np.full((1, 2), np.nan))[0]).all()
+
+
+def test_prelu_starts_as_its_paper_does_and_refuses_other_channels():
+    assert PReLU(3).params["alpha"].tolist() == [0.25] * 3
+    for shape in ((2, 4), (3,)):
+        with pytest.raises(ShapeError, match=r"PReLU: z has shape .*; expected 3 channels, last"):
+            PReLU(3).forward(np.zeros(shape))
+
+
+def test_lrn_by_hand():
+    a, _ = LRN(n=3, alpha=3.0, beta=1.0, k=1.0).forward(np.array([[1., 2, 3, 4]]))       # alpha / n = 1: 1 + the squares around
+    assert np.allclose(a, [[1 / 6, 2 / 15, 3 / 30, 4 / 26]], rtol=1e-15)
+
+
+def test_zeros_lie_where_they_were_asked_for():
+    a, cache = ZeroPad2D((1, 0, 2, 1)).forward(np.array([[7., 8]])[None, :, :, None])
+    assert a[0, :, :, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 7, 8, 0]]
+    assert ZeroPad2D((1, 0, 2, 1)).backward(np.arange(10.).reshape(a.shape), cache)[0].ravel().tolist() == [7, 8]
+    for pad in (1, (1, 2), (1, 2, 3, -1), (1, 2, 3, 0.5)):
+        with pytest.raises(ShapeError, match="four whole numbers"):
+            ZeroPad2D(pad)
+
+
+@pytest.mark.parametrize("kind, sizes", [(Conv2D, (3, 4)), (DepthwiseConv2D, (3,))])
+def test_without_bias_there_is_no_b_and_nothing_is_added(kind, sizes):
+    plain, bare = kind(*sizes), kind(*sizes, bias=False)
+    assert bare.params.keys() == {"W"} and np.array_equal(plain.params["W"], bare.params["W"])
+    x = numbers((2, 4, 5, 3))
+    assert np.array_equal(plain.forward(x)[0], bare.forward(x)[0])
+    plain.params["b"] = plain.params["b"] + 1
+    assert np.allclose(plain.forward(x)[0], bare.forward(x)[0] + 1)
+
+
 @pytest.mark.filterwarnings("error")
 @BOTH_DTYPES
 def test_sigmoid_and_softmax_never_overflow(dtype):
@@ -473,6 +516,14 @@ def test_blocks_refuse_parts_that_do_not_fit():
         Branches({"a": {"conv": Conv2D(2, 1)}, "b": {"pool": MaxPool2D()}}).forward(np.zeros((1, 4, 4, 2)))
     with pytest.raises(ShapeError, match="cannot be added"):
         Residual({"conv": Conv2D(2, 3)}).forward(np.zeros((1, 4, 4, 2)))
+
+
+def test_preprocess_refuses_pictures_of_a_size_that_its_weights_do_not_know():
+    layer = Preprocess(size=(4, 3))
+    assert layer.forward(np.zeros((2, 4, 3, 3)))[0].shape == (2, 4, 3, 3)
+    with pytest.raises(ShapeError, match=r"shape \(1, 3, 4, 3\).*\(n_H, n_W\) = \(4, 3\) only"):
+        layer.forward(np.zeros((1, 3, 4, 3)))
+    assert layer.describe()["size"] == [4, 3] and "size" not in Preprocess().describe()
 
 
 def test_preprocess_refuses_an_order_that_is_none():

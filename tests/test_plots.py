@@ -13,6 +13,7 @@ from scratchnet.plots import page
 from tests.figures import LAYERS, expect_readable, figure_of, read, steps
 
 rng = np.random.default_rng(7)
+FACE = rng.uniform(size=(24, 18, 3))
 
 FIGURES = {
     "sheet": lambda path: plots.contact_sheet(path, rng.uniform(size=(5, 40, 60, 3)), ["S", "C", "G", "one with a longer name", "αβλ"]),
@@ -21,6 +22,15 @@ FIGURES = {
     "grams": lambda path: plots.gram_heatmap(path, 1e9 * np.eye(8), rng.normal(size=(8, 8)), title="a title " * 9),
     "errors": lambda path: plots.error_curve(path, {"float64": [(1e-3, 1e-6), (1e-5, 1e-9)], "float32": [(1e-3, 1e-3)]}),
     "grid": lambda path: plots.grid(path, [np.eye(3), rng.normal(size=(5, 4))], ["filter W", "gradient ∂J/∂W"], signs=["="]),
+    "pairs": lambda path: plots.pair_sheet(path, [(FACE, FACE[:9, :, :1], .3, "anna and ben"), (FACE, FACE, .9, "a name " * 9)], .7),
+    "identified": lambda path: plots.identify_sheet(path, FACE, [("anna", .9), ("a name " * 9, .3, FACE)], .7),
+    "distances": lambda path: plots.distance_histograms(path, np.arange(1, 9) / 8, [1, 1, 1, 0, 1, 0, 0, 0], .5),
+    "roc": lambda path: plots.roc_curve(path, {"pixels": ([0, .5, 1], [0, .6, 1], .55), "ours": ([0, 0, .1, 1], [0, .8, 1, 1], .98)}),
+    "far_frr": lambda path: plots.far_frr(path, [-np.inf, .2, .4, .9], [0, 0, .5, 1], [1, .4, .2, 0], .4),
+    "triplets": lambda path: plots.triplet_plane(path, rng.normal(size=(12, 5)), np.arange(12) % 3, 0, 3, .5, 1),
+    "stages": lambda path: plots.encodings_over_time(path, [(k, rng.normal(size=(40, 5)), np.arange(40) % 14) for k in range(3)]),
+    "triplet_curves": lambda path: plots.triplet_curves(path, {rule: [dict(i=k, J=1 / k, scores={"active": 9 - k}) for k in range(1, 5)]
+                                                               for rule in ("random", "semi-hard")}),
 }
 
 

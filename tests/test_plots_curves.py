@@ -7,7 +7,7 @@ import pytest
 
 from scratchnet import plots
 from scratchnet.errors import NumericsError, ShapeError
-from tests.figures import LAYERS, figure_of, read, steps
+from tests.figures import LAYERS, expect_readable, figure_of, read, steps
 
 
 def test_costs_carry_their_weights_and_shares(monkeypatch):
@@ -67,3 +67,35 @@ def test_error_curves_go_from_large_h_to_small(monkeypatch):
     ax = fig.axes[0]
     assert list(ax.lines[0].get_xdata()) == [1e-1, 1e-3, 1e-5] and ax.xaxis_inverted()
     assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def epochs(n=6, **more):
+    for i in range(1, n + 1):
+        yield SimpleNamespace(i=i, J=1 / i, scores={"active": 10 - i, **{name: values[i - 1] for name, values in more.items()}})
+
+
+def test_triplet_curves_have_a_panel_for_each_score_there_is(monkeypatch):
+    runs = {"random": epochs(), "semi-hard": epochs(accuracy=[None, .5, None, np.nan, None, .75])}
+    fig = figure_of(monkeypatch, lambda path: plots.triplet_curves(path, runs))
+    J, active, accuracy = fig.axes
+    assert [line.get_ydata().tolist() for line in active.lines] == [[9, 8, 7, 6, 5, 4]] * 2
+    assert [line.get_xdata().tolist() for line in accuracy.lines] == [[2, 6]] and accuracy.lines[0].get_ydata().tolist() == [.5, .75]
+    assert len({ax.get_xlim() for ax in fig.axes}) == 1 and {ax.get_ylim()[0] for ax in fig.axes} == {0}
+    assert accuracy.lines[0].get_color() == J.lines[1].get_color() and "semi-hard  0.75" in [text.get_text() for text in fig.texts]
+    assert len(figure_of(monkeypatch, lambda path: plots.triplet_curves(path, epochs())).axes) == 2
+
+
+@pytest.mark.parametrize("runs", [epochs(1), {f"{k} a long name {'x' * 60}": epochs() for k in range(14)},
+                                  [dict(i=k, J=0., active=0, accuracy=-1e-9) for k in (1, 2)]])
+def test_triplet_curves_of_one_epoch_many_runs_or_nothing_but_zeros_can_be_read(runs, monkeypatch):
+    expect_readable(figure_of(monkeypatch, lambda path: plots.triplet_curves(path, runs)))
+
+
+@pytest.mark.parametrize("history, which, error, words", [
+    ([], ["J"], ShapeError, "no epochs"), ({}, ["J"], ShapeError, "no epochs"), ({"a": epochs(), "b": []}, ["J"], ShapeError, "no epochs"),
+    (epochs(), ["spread"], ShapeError, "no epoch has spread"), ([dict(J=1.)], ["J"], ShapeError, "has no i"),
+    ([dict(i=1, J=np.nan)], ["J"], NumericsError, "J is NaN"),
+])
+def test_triplet_curves_refuse_what_is_no_history(history, which, error, words, tmp_path):
+    with pytest.raises(error, match=words):
+        plots.triplet_curves(tmp_path / "t.png", history, which)

@@ -71,6 +71,15 @@ def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
     return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, relu=True)
 
 
+def conv2d_prelu(a_prev, W, b, stride, pad, alpha, kept=None):
+    """z where it is positive, else alpha_k z; and where it is positive: for a z that nobody else asks for."""
+    if _winograd_pays(*W.shape, stride, pad):
+        z = winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape))
+        a, mask = pointwise.prelu(z.reshape(-1, z.shape[3]), _plain(alpha))
+        return a.reshape(z.shape), mask.reshape(z.shape)
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, alpha=_plain(alpha))
+
+
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
     if _winograd_pays(*W.shape, stride, pad):
@@ -130,6 +139,11 @@ def prelu_dalpha(da, z):
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """One filter a channel. See loops.depthwise_conv2d."""
     return depthwise.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
+
+
+def depthwise_conv2d_prelu(a_prev, W, b, stride, pad, alpha):
+    """depthwise_conv2d bent by alpha where it is not positive; and where it is."""
+    return depthwise.depthwise_conv2d_prelu(_plain(a_prev), _plain(W), _plain(b), stride, pad, _plain(alpha))
 
 
 def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):

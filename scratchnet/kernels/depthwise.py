@@ -9,10 +9,20 @@ Average and L2 pooling are depthwise convolutions whose filters are all ones: po
 import numpy as np
 
 from scratchnet.kernels import arena, threads
-from scratchnet.kernels.jit import kernel
+from scratchnet.kernels.jit import inlined, kernel
 
 BAND = 2 ** 16                 # numbers of output in a unit of work
 CHUNKS = 8                     # of the sum over positions in dW, added in order
+
+
+@inlined
+def three_by_three(above, beside, below, w_above, w_beside, w_below, b, out, n_C):
+    """out = b + the nine products of a 3x3 window that lies inside: added up in registers, in the order of the general loops."""
+    for k in range(n_C):
+        one, two = n_C + k, 2 * n_C + k
+        out[k] = (b[k] + above[k] * w_above[k] + above[one] * w_above[one] + above[two] * w_above[two]
+                  + beside[k] * w_beside[k] + beside[one] * w_beside[one] + beside[two] * w_beside[two]
+                  + below[k] * w_below[k] + below[one] * w_below[one] + below[two] * w_below[two])
 
 
 @kernel
@@ -20,9 +30,15 @@ def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
     """loops.depthwise_conv2d for rows i_first..i_last-1 of picture m."""
     _, n_H_prev, n_W_prev, n_C = a_prev.shape
     f_H, f_W, _ = W.shape
+    w, row = W.reshape(-1), 3 * n_C
     for i in range(i_first, i_last):
         for j in range(z.shape[2]):
             out = z[m, i, j]
+            y, x = i * stride - top, j * stride - left
+            if f_H == f_W == 3 and 0 <= y < n_H_prev - 2 and 0 <= x < n_W_prev - 2:
+                above, beside, below = a_prev[m, y].reshape(-1), a_prev[m, y + 1].reshape(-1), a_prev[m, y + 2].reshape(-1)
+                three_by_three(above[x * n_C:], beside[x * n_C:], below[x * n_C:], w, w[row:], w[2 * row:], b, out, n_C)
+                continue
             for k in range(n_C):
                 out[k] = b[k]
             for u in range(f_H):
@@ -32,6 +48,19 @@ def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
                         pixel, weight = a_prev[m, y, x], W[u, v]
                         for k in range(n_C):
                             out[k] += pixel[k] * weight[k]
+
+
+@kernel
+def bend_rows(z, alpha, mask, m, i_first, i_last):
+    """z := z where it is positive, else alpha_k z, in rows i_first..i_last-1 of picture m; and where it is positive, into mask."""
+    zero = z.dtype.type(0)
+    for i in range(i_first, i_last):
+        for j in range(z.shape[2]):
+            cells, positive = z[m, i, j], mask[m, i, j]
+            for k in range(len(alpha)):
+                number = cells[k]
+                positive[k] = number > zero
+                cells[k] = number if number > zero else alpha[k] * number
 
 
 @kernel
@@ -81,12 +110,28 @@ def bands(n_m, n_H, row):
 
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """As loops.depthwise_conv2d."""
+    return _bands_forward(a_prev, W, b, stride, pad)[0]
+
+
+def _bands_forward(a_prev, W, b, stride, pad, alpha=None):
     n_m, n_H_prev, n_W_prev, n_C = a_prev.shape
     n_H = (n_H_prev + pad[0] + pad[1] - W.shape[0]) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - W.shape[1]) // stride + 1
     z = arena.empty((n_m, n_H, n_W, n_C), a_prev.dtype)
-    threads.run(lambda band: rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2]), bands(n_m, n_H, n_W * n_C))
-    return z
+    mask = None if alpha is None else arena.empty(z.shape, np.bool_)
+
+    def work(band):
+        rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2])
+        if mask is not None:
+            bend_rows(z, alpha, mask, *band)
+
+    threads.run(work, bands(n_m, n_H, n_W * n_C))
+    return z, mask
+
+
+def depthwise_conv2d_prelu(a_prev, W, b, stride, pad, alpha):
+    """As loops.depthwise_conv2d and loops.prelu, of each band while it is still in the cache."""
+    return _bands_forward(a_prev, W, b, stride, pad, alpha)
 
 
 def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):

@@ -32,20 +32,20 @@ def mobilefacenet(weights=None, seed=0):
     "block13", which have nothing to add, the parts stand in the table by themselves: "block1_expand", ...
     Raises WeightsError for anything missing, unexpected or misshapen; ShapeError for pictures of another size.
     """
-    net = table(np.random.default_rng(seed) if weights is None else UNFILLED)
-    return filled(net, weights, PYTORCH, _theirs, "mobilefacenet")
+    net = _table(np.random.default_rng(seed) if weights is None else UNFILLED)
+    return filled(net, weights, PYTORCH, theirs, "mobilefacenet")
 
 
-def table(rng, blocks=BLOCKS, widths=WIDTHS):
+def _table(rng):
     """The network itself, its filters drawn by `rng` (He), or layers.UNFILLED."""
-    stem, head, n_f = widths
+    stem, head, n_f = WIDTHS
     layers = {
         "input": Preprocess(scale=255.0, mean=(127.5,) * 3, std=(128.0,) * 3, size=(112, 96)),
         "conv1": Conv2D(3, stem, 3, 2, 1, bias=False, rng=rng),       "conv1_bn": BatchNorm(stem),    "conv1_prelu": PReLU(stem),
         "dw_conv1": DepthwiseConv2D(stem, 3, 1, bias=False, rng=rng), "dw_conv1_bn": BatchNorm(stem), "dw_conv1_prelu": PReLU(stem),
     }
     number, n_C_prev = 0, stem
-    for expansion, n_C, count, stride in blocks:
+    for expansion, n_C, count, stride in BLOCKS:
         for first in [True] + (count - 1) * [False]:
             number += 1
             parts = _block(n_C_prev, n_C, expansion, stride if first else 1, rng)
@@ -60,7 +60,7 @@ def table(rng, blocks=BLOCKS, widths=WIDTHS):
         "linear7": DepthwiseConv2D(head, (7, 6), 1, 0, bias=False, rng=rng), "linear7_bn": BatchNorm(head),
         "linear1": Conv2D(head, n_f, 1, bias=False, rng=rng), "linear1_bn": BatchNorm(n_f),
         "raw": Flatten(), "encoding": L2Normalise(),
-    })
+    }, name="mobilefacenet")
 
 
 def _block(n_C_prev, n_C, expansion, stride, rng):
@@ -72,7 +72,7 @@ def _block(n_C_prev, n_C, expansion, stride, rng):
         Conv2D(wide, n_C, 1, bias=False, rng=rng),                BatchNorm(n_C))))
 
 
-def _theirs(name):
+def theirs(name):
     """What the file calls a layer of ours: block1_expand is blocks.0.conv.0, conv1 is conv1.conv, conv1_bn is conv1.bn."""
     block = re.fullmatch(r"block(\d+)(?:\.residual\.|_)(\w+)", name)
     if block:

@@ -70,7 +70,7 @@ def judge(d, tau):
 def told_apart(d, tau):
     """Both numbers in as few digits as show which is larger: 0.7004 > 0.7 must not read 0.7 > 0.7."""
     words = page.short(d), page.short(tau)
-    digits = iter(range(4, 18))
+    digits = iter(range(6, 18))
     while words[0] == words[1] and d != tau:
         n = next(digits)
         words = tuple(f"{number:.{n}g}".replace("-", "−") for number in (d, tau))

@@ -75,30 +75,33 @@ def roc_curve(path, curves, log_x=False, title="ROC: every threshold τ at once"
 
     curves  {name: (far, tar, auc)}, far and tar (t,) from 0 to 1 and rising together; auc a number or None
     log_x   FAR on a logarithmic axis, where what counts are low rates; FAR = 0 has no place there
-    A dot is the equal error rate, FAR = 1 - TAR, and leads to the curve's name.   Raises ShapeError, NumericsError.
+    A dot is the equal error rate, FAR = 1 - TAR, on the straight line between two points, and leads to the curve's name.
+    Raises ShapeError, NumericsError.
     """
     if not curves:
         raise ShapeError("there is no curve to draw; give one or more, {name: (far, tar, auc)}")
     curves = {str(name): _expect_curve(curve, str(name)) for name, curve in curves.items()}
     low = _low_end([far for far, _, _ in curves.values()]) if log_x else 0
-    drawn, names = [], []
+    drawn, ends = [], []
     for k, (name, (far, tar, auc)) in enumerate(curves.items()):
         looks = dict(color=page.SEVERAL[k % len(page.SEVERAL)], linestyle=("-", "--", ":", "-.")[k // len(page.SEVERAL) % 4])
         e = equal_error(far, 1 - tar)
-        facts = ([f"AUC {page.short(auc)}"] if auc is not None else []) + ([f"EER {page.percent(e)}"] if e is not None else [])
-        names.append(("   ".join([page.shorten(name, 240), *facts]), *(([far[-1]], [tar[-1]]) if e is None else ([e], [1 - e])), looks))
-        drawn.append((*(_on_log_axis(far, tar, low) if log_x else (far, tar)), looks))
+        facts = ([f"AUC {auc:.4g}"] if auc is not None else []) + ([f"EER {page.percent(e)}"] if e is not None else [])
+        x, y = (far[-1], tar[-1]) if e is None else (e, 1 - e)
+        ends.append(("   ".join([page.shorten(name, 240), *facts]), [max(x, low)], [y], looks))
+        drawn.append((*(_on_log_axis(far, tar, low) if log_x else (far, tar)), looks, e))
 
     subtitle = "TAR: pairs of one person accepted.   FAR: pairs of two people accepted.   The dot: both errors are equal, FAR = 1 − TAR"
-    side, wide = 480, 48 + int(max(page.text_width(name) for name, *_ in names))
-    fig = page.figure(max(76 + side + wide, page.heading_width(title, subtitle)), 88 + max(side, 17 * len(names)) + 56)
+    side, wide = 480, 48 + int(max(page.text_width(name) for name, *_ in ends))
+    fig = page.figure(max(76 + side + wide, page.heading_width(title, subtitle)), 88 + max(side, 17 * len(ends)) + 56)
     page.heading(fig, title, subtitle)
     ax = page.axes(fig, 76, 88, side, side)
     _rates(ax, low)
-    for (x, y, looks), (_, e, t, _) in zip(drawn, names):
-        ax.plot(x, y, **looks, clip_on=False)
-        ax.plot(np.maximum(e, low), t, "o", color=looks["color"], markersize=6, markeredgecolor="white", clip_on=False, zorder=4)
-    page.name_ends(fig, ax, [(name, np.maximum(e, low), t, looks) for name, e, t, looks in names])
+    for x, y, looks, e in drawn:
+        ax.plot(x, y, **looks, marker="o" if len(x) == 1 else None, clip_on=False)
+        if e is not None:
+            ax.plot(max(e, low), 1 - e, "o", color=looks["color"], markersize=6, markeredgecolor="white", clip_on=False, zorder=4)
+    page.name_ends(fig, ax, ends)
     return page.save(fig, path)
 
 
