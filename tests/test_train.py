@@ -369,7 +369,8 @@ def test_the_table_names_every_objective():
 @pytest.mark.parametrize("size, n_C", [(64, 3), (96, 1)])
 def test_siamese_encoder_gives_unit_encodings(size, n_C):
     net = siamese_encoder(size, 20, n_C)
-    f = net.forward(np.random.default_rng(0).random((2, size, size, n_C), np.float32))[0]["encoding"]
+    assert net.params["conv1.W"].shape == (3, 3, n_C, 32)
+    f = net.forward(np.random.default_rng(0).random((2, size, size, 3), np.float32))[0]["encoding"]
     assert f.shape == (2, 20) and np.allclose(np.linalg.norm(f, axis=1), 1, atol=1e-6)
     assert np.array_equal(siamese_encoder(seed=3).params["conv1.W"], siamese_encoder(seed=3).params["conv1.W"])
     assert not np.array_equal(siamese_encoder(seed=3).params["conv1.W"], siamese_encoder(seed=4).params["conv1.W"])
