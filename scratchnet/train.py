@@ -239,7 +239,7 @@ class Training:
         made, ours = notes.get("settings"), self.settings()
         if not isinstance(made, dict) or "rng" not in notes:
             raise WeightsError(f"'{path}' is no checkpoint of a training. Give one that Training.save has made.")
-        other = [f"{name} {made.get(name)!r}, now {value!r}" for name, value in ours.items() if made.get(name) != value]
+        other = [f"{name} {made.get(name)}, now {value}" for name, value in ours.items() if made.get(name) != value]
         if other:
             raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
                                "begin a new one elsewhere.")

@@ -13,6 +13,7 @@ import pytest
 
 from scratchnet import drawn_faces, faces, images, readers
 from scratchnet.__main__ import main
+from scratchnet.cli import train
 from scratchnet.models import siamese_encoder
 
 SMALL = ["--size", "16", "--epochs", "2"]
@@ -126,7 +127,7 @@ def test_a_folder_that_holds_a_run_is_kept_and_other_settings_are_not_resumed(fe
     before = (tmp_path / "run" / "checkpoint.npz").read_bytes()
     capsys.readouterr()
     assert "--resume goes on with it" in refusal(capsys, *words)
-    assert "objective 'Triplet(margin=0.2" in refusal(capsys, *words, "--resume", "--margin", "0.3")
+    assert "objective Triplet(margin=0.2" in refusal(capsys, *words, "--resume", "--margin", "0.3")
     assert "pictures" in refusal(capsys, drawn_people(tmp_path / "others", 4, 2), *words[1:], "--resume")
     assert (tmp_path / "run" / "checkpoint.npz").read_bytes() == before
 
@@ -143,6 +144,6 @@ def test_a_collapse_is_said_once_while_it_lasts(few, tmp_path, capsys, monkeypat
         net = siamese_encoder(size)
         arrays = {name: np.zeros_like(array) for name, array in net.params.items()}
         return net.with_params({**arrays, "conv1.b": arrays["conv1.b"] - 1, "dense.b": arrays["dense.b"] + 1})
-    monkeypatch.setitem(__import__("scratchnet.cli.train", fromlist=["NETWORKS"]).NETWORKS, "siamese", (constant, 16))
+    monkeypatch.setitem(train.NETWORKS, "siamese", (constant, 16))
     assert main(["train", str(few), "--out", str(tmp_path / "run"), "--epochs", "3", "--rule", "batch-hard"]) == 0
     assert capsys.readouterr().err.count("collapse: ") == 1
