@@ -221,8 +221,8 @@ def _collapse(scores, before, near, so, advice):
     parting = before is None or spread > 1.5 * before["spread"]
     if spread >= near or parting and spread > 1e-6:
         return []
-    return [f"collapse: all encodings are nearly equal (their distance is {spread:.2g} in the mean), so {so}, and no gradient tells them "
-            f"apart. Begin again with a lower learning rate, L2Normalise at the end of the network{advice}."]
+    return [f"collapse: all encodings are nearly equal (their distance is {spread:.2g} in the mean), so {so}, and hardly a gradient tells "
+            f"them apart. Where it stays so, begin again with a lower learning rate, L2Normalise at the end of the network{advice}."]
 
 
 def _expect_margin(margin):

@@ -239,7 +239,7 @@ class Training:
         made, ours = notes.get("settings"), self.settings()
         if not isinstance(made, dict) or "rng" not in notes:
             raise WeightsError(f"'{path}' is no checkpoint of a training. Give one that Training.save has made.")
-        other = [f"{name} {made.get(name)}, now {value}" for name, value in ours.items() if made.get(name) != value]
+        other = [f"{name} {_where_they_part(made.get(name), value)}" for name, value in ours.items() if made.get(name) != value]
         if other:
             raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
                                "begin a new one elsewhere.")
@@ -267,17 +267,26 @@ def _optimizer_settings(optimizer, learning_rate):
 
 
 def _named(function):
-    """A function's name; its settings too, where it is an object that shows them, such as functools.partial."""
+    """A function's name, for its code cannot be compared; its settings too, where it shows them: functools.partial, a dataclass."""
     if function is None:
         return None
     if hasattr(function, "func"):
         return f"{_named(function.func)}({function.args}, {function.keywords})"
-    return getattr(function, "__qualname__", None) or repr(function)
+    own = type(function).__repr__ is not object.__repr__ and not hasattr(function, "__qualname__")
+    return repr(function) if own else getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _schedule(learning_rate):
     """A schedule by its values, because a function cannot be compared."""
     return None if learning_rate is None else [float(learning_rate(t)) for t in PROBES]
+
+
+def _where_they_part(made, ours, around=60):
+    """'this, now that', of long texts only what surrounds the first difference."""
+    made, ours = str(made), str(ours)
+    start = max(0, len(os.path.commonprefix([made, ours])) - around)
+    return ", now ".join("... " * (start > 0) + text[start:start + 2 * around] + " ..." * (len(text) > start + 2 * around)
+                         for text in (made, ours))
 
 
 def _fingerprint(pictures, labels):
