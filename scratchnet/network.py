@@ -180,7 +180,8 @@ class Network:
         if notes and {"preprocess": notes.get("preprocess")} != {"preprocess": None, **self._preprocess()}:
             raise WeightsError(f"'{path}' was made for pictures prepared by {notes.get('preprocess')}; this network has "
                                f"{self._preprocess().get('preprocess')}. Build the network with the file's preparation.")
-        arrays = readers.read(path, {name: array.shape for name, array in {**self.params, **self.state}.items()})
+        own = {**self.params, **self.state}
+        arrays = readers.read(path, {name: array.shape for name, array in own.items()}, into=next(iter(own.values())).dtype if own else None)
         self.fill(arrays, str(path), copy=False)
         return self
 
