@@ -188,7 +188,8 @@ class Network:
             raise WeightsError(f"'{path}' was made for pictures prepared by {notes.get('preprocess')}; this network has "
                                f"{self._preprocess().get('preprocess')}. Build the network with the file's preparation.")
         own = {**self.params, **self.state}
-        arrays = readers.read(path, {name: array.shape for name, array in own.items()}, into=next(iter(own.values())).dtype if own else None)
+        dtype = next((array.dtype for array in own.values()), None)
+        arrays = readers.read(path, {name: array.shape for name, array in own.items()}, into=dtype)
         self.fill(arrays, str(path), copy=False)
         return self
 

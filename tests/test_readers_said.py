@@ -20,7 +20,8 @@ def save_h5(path, arrays):
             file[name] = array
 
 
-OTHERS = {".npz": lambda path, arrays: np.savez(path, **arrays), ".h5": save_h5, ".safetensors": lambda path, arrays: save_file(arrays, path)}
+OTHERS = {".npz": lambda path, arrays: np.savez(path, **arrays), ".h5": save_h5,
+          ".safetensors": lambda path, arrays: save_file(arrays, path)}
 MIXED = {"a": np.ones(3, np.float16), "b": np.ones(2, np.float64), "c": np.ones((2, 2), np.float32), "d": np.zeros(4, np.float64)}
 
 
