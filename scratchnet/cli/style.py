@@ -163,7 +163,7 @@ def _say_what_is_left_over(net, deepest, C):
     if rows or columns:
         edges = " and ".join(f"{n} {what}" for n, what in ((rows, "rows"), (columns, "columns")) if n)
         side = style.step_of(net, deepest)
-        print(f"The last {edges} of C fill no position of {deepest} ({side}x{side} pixels): style is weaker at that border. "
+        print(f"The last {edges} of C fill no position of {deepest} ({side}x{side} pixels), which pulls less at that border. "
               f"Cropped to {C.shape[1] - rows}x{C.shape[2] - columns}, C has none such.")
 
 
@@ -179,7 +179,7 @@ def _say_what_it_takes(net, C, S, settings, steps):
     (few, fast), (more, slow) = (_timed(net, C, S, settings, side) for side in (96, 192))
     a_pixel = max(0.0, (slow - fast) / (more - few)) if more > few else 0.0
     seconds = slow + a_pixel * (C.shape[1] * C.shape[2] - more)
-    print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {_bytes(memory)} of memory.")
+    print(f"about {_duration(seconds * (steps + 2))} for {steps} step{'s' * (steps != 1)}, and {_bytes(memory)} of memory.")
 
 
 def _timed(net, C, S, settings, side):
