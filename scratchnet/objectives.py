@@ -69,7 +69,8 @@ class Siamese:
     """Pairs, half of one person and half of two: contrastive loss, or cross-entropy of yhat = sigmoid(sum_k w_k |f_k - f'_k| + b).
 
     loss    "contrastive", "absolute" or "chi2"; the last two are the logistic head, which learns w and b
-    margin  of the contrastive loss           pairs  in a batch, an even number; an epoch has as many pairs as there are pictures
+    margin  of the contrastive loss; its half is the threshold of the score "accuracy"
+    pairs   in a batch, an even number; an epoch has as many pairs as there are pictures
     The batch is the first pictures of all pairs, then the second. The lecture draws two networks with the same parameters; here both
     halves go through the one network in one call, and its gradients are the sums over both. That is the same as two calls wherever no
     layer mixes the pictures of a batch. BatchNorm does: in one call both halves share one mean, which cannot tell one half from the other.
@@ -221,8 +222,8 @@ def _collapse(scores, before, near, so, advice):
     parting = before is None or spread > 1.5 * before["spread"]
     if spread >= near or parting and spread > 1e-6:
         return []
-    return [f"collapse: all encodings are nearly equal (their distance is {spread:.2g} in the mean), so {so}, and no gradient tells them "
-            f"apart. Begin again with a lower learning rate, L2Normalise at the end of the network{advice}."]
+    return [f"collapse: all encodings are nearly equal (their distance is {spread:.2g} in the mean), so {so}, and hardly a gradient tells "
+            f"them apart. Where it stays so, begin again with a lower learning rate, L2Normalise at the end of the network{advice}."]
 
 
 def _expect_margin(margin):

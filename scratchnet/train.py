@@ -77,7 +77,6 @@ class Training:
     augment           augment(pictures of a batch, rng) -> pictures, or None
     learning_rate     a function of the epochs done so far, fractions of an epoch included; None: the optimiser's own, all along
     batches_per_epoch  None: what the objective calls an epoch
-    `run.i` counts finished epochs, `run.history` has them all; `run.head` is what the objective has learnt besides, {"w": ...}.
     Raises ShapeError for what does not fit, before any work.
     """
 
@@ -90,7 +89,7 @@ class Training:
             raise ShapeError("this network is frozen; training changes its parameters. Build it anew and load its file.")
         self.batches_per_epoch = batches_per_epoch
         self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
-        self.rng, self.i, self.history = np.random.default_rng(seed), 0, []
+        self.rng = np.random.default_rng(seed)
         self._settings = {"network": repr(net), "objective": repr(objective),
                           "optimizer": _optimizer_settings(self.optimizer, learning_rate), "learning rate": _schedule(learning_rate),
                           "augment": _named(augment), "seed": repr(seed), "batches_per_epoch": batches_per_epoch}
@@ -100,7 +99,17 @@ class Training:
         dtype = self._dtype()
         self.params = {**net.params, **{HEAD + name: np.asarray(array, dtype) for name, array in head.items()}}
         self.state = net.state
-        self._finished = self._snapshot()
+        self._finished = self._snapshot([])
+
+    @property
+    def i(self):
+        """How many epochs are finished."""
+        return len(self.history)
+
+    @property
+    def history(self):
+        """Every finished Epoch."""
+        return self._finished["history"]
 
     @property
     def net(self):
@@ -136,8 +145,7 @@ class Training:
         scores = _gathered(seen)
         before = self.history[-1].scores if self.history else None
         epoch = Epoch(self.i + 1, float(np.mean(costs)), scores, self.objective.said(scores, before))
-        self.i, self.history = self.i + 1, [*self.history, epoch]
-        self._finished = self._snapshot()
+        self._finished = self._snapshot([*self.history, epoch])
         return epoch
 
     def _step(self, index):
@@ -178,13 +186,14 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------- files and back
 
-    def _snapshot(self):
+    def _snapshot(self, history):
         """All that goes on from epoch to epoch. Arrays are never changed in place here, so references are enough."""
-        return dict(params=self.params, state=self.state, optimizer=self.optimizer.state(), rng=self.rng.bit_generator.state, i=self.i,
-                    history=self.history)
+        return dict(params=self.params, state=self.state, optimizer=self.optimizer.state(), rng=self.rng.bit_generator.state,
+                    history=history)
 
     def _restore(self, at):
-        self.params, self.state, self.i, self.history = at["params"], at["state"], at["i"], at["history"]
+        self._finished = at
+        self.params, self.state = at["params"], at["state"]
         self.optimizer.load_state(at["optimizer"])
         self.rng.bit_generator.state = at["rng"]
 
@@ -198,7 +207,7 @@ class Training:
         if path.exists():
             with open(path, "rb") as old, replacing(_previous(path)) as kept:
                 shutil.copyfileobj(old, kept)
-        readers.save(path, arrays, {"i": at["i"], "rng": at["rng"], "settings": self.settings()})
+        readers.save(path, arrays, {"epochs": len(at["history"]), "rng": at["rng"], "settings": self.settings()})
 
     def load(self, path):
         """Goes on from a file of save, to the bit as if never stopped. -> self
@@ -217,9 +226,7 @@ class Training:
         for k, J in enumerate(arrays["J"].tolist()):
             scores = {name: values[k].item() for name, values in parts["score"].items()}
             history.append(Epoch(k + 1, J, scores, self.objective.said(scores, history[-1].scores if history else None)))
-        self._restore(dict(params=parts["params"], state=parts["state"], optimizer=parts["optimizer"], rng=notes["rng"], i=notes["i"],
-                           history=history))
-        self._finished = self._snapshot()
+        self._restore({**{part: parts[part] for part in ("params", "state", "optimizer")}, "rng": notes["rng"], "history": history})
         return self
 
     def settings(self):
@@ -232,7 +239,7 @@ class Training:
         made, ours = notes.get("settings"), self.settings()
         if not isinstance(made, dict) or "rng" not in notes:
             raise WeightsError(f"'{path}' is no checkpoint of a training. Give one that Training.save has made.")
-        other = [f"{name} {made.get(name)!r}, now {value!r}" for name, value in ours.items() if made.get(name) != value]
+        other = [f"{name} {_where_they_part(made.get(name), value)}" for name, value in ours.items() if made.get(name) != value]
         if other:
             raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
                                "begin a new one elsewhere.")
@@ -260,17 +267,26 @@ def _optimizer_settings(optimizer, learning_rate):
 
 
 def _named(function):
-    """A function's name; its settings too, where it is an object that shows them, such as functools.partial."""
+    """A function's name, for its code cannot be compared; its settings too, where it shows them: functools.partial, a dataclass."""
     if function is None:
         return None
     if hasattr(function, "func"):
         return f"{_named(function.func)}({function.args}, {function.keywords})"
-    return getattr(function, "__qualname__", None) or repr(function)
+    own = type(function).__repr__ is not object.__repr__ and not hasattr(function, "__qualname__")
+    return repr(function) if own else getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _schedule(learning_rate):
     """A schedule by its values, because a function cannot be compared."""
     return None if learning_rate is None else [float(learning_rate(t)) for t in PROBES]
+
+
+def _where_they_part(made, ours, around=60):
+    """'this, now that', of long texts only what surrounds the first difference."""
+    made, ours = str(made), str(ours)
+    start = max(0, len(os.path.commonprefix([made, ours])) - around)
+    return ", now ".join("... " * (start > 0) + text[start:start + 2 * around] + " ..." * (len(text) > start + 2 * around)
+                         for text in (made, ours))
 
 
 def _fingerprint(pictures, labels):
@@ -306,5 +322,5 @@ def _read(path):
         arrays, notes = readers.read(_previous(path), kinds="fiu"), readers.read_notes(_previous(path))
         if path.exists():
             os.replace(path, path.with_name(path.name + ".corrupt"))
-        warnings.warn(f"{e} Going on from '{_previous(path).name}', after epoch {notes.get('i')}.", stacklevel=3)
+        warnings.warn(f"{e} Going on from '{_previous(path).name}', after epoch {notes.get('epochs')}.", stacklevel=3)
         return arrays, notes
