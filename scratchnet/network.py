@@ -69,7 +69,7 @@ class Network:
         x, done = np.asarray(x), None
         for name, following in zip(run, [*run[1:], None]):
             layer = self.layers[name]
-            if name == done:                           # a ReLU that ran with the convolution before it
+            if name == done:                           # a ReLU or PReLU that ran with the convolution before it
                 pass
             elif self._relu_at_once(name, following, keep):
                 x, caches[name], caches[following] = layer.forward_relu(x, params)

@@ -5,7 +5,7 @@
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
     depthwise.py  one filter a channel, a pixel's channels at a time
     pooling.py    windows: the largest, the mean, the length
-    pointwise.py  ReLU, bias, sums over positions: what is bound by memory
+    pointwise.py  ReLU, PReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
     cache.py, selftest.py           where compiled kernels are kept · all of them against the loops, here and now
 
