@@ -73,7 +73,7 @@ class Network:
             expect_finite(x, "the input")
         for name, following in zip(run, [*run[1:], None]):
             layer = self.layers[name]
-            if name == done:                           # a ReLU that ran with the convolution before it
+            if name == done:                           # a ReLU or PReLU that ran with the convolution before it
                 pass
             elif not check and self._relu_at_once(name, following, keep):      # a ReLU hides -inf
                 x, caches[name], caches[following] = layer.forward_relu(x, params)

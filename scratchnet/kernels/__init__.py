@@ -6,7 +6,7 @@
     depthwise.py  one filter a channel, a pixel's channels at a time
     pooling.py    windows: the largest, the mean, the length
     batchnorm.py  mean and variance of channels, and the way back through both
-    pointwise.py  ReLU, bias, sums over positions: what is bound by memory
+    pointwise.py  ReLU, PReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
     cache.py, selftest.py           where compiled kernels are kept · all of them against the loops, here and now
 
