@@ -131,7 +131,7 @@ class Triplet:
 
     margin, distance, form, over   those of face_losses.triplet_loss;  rule   one of mining.RULES
     A picture is in many triplets, as anchor, positive or negative: its gradients add up in df, and one backward serves them all.
-    An epoch has each person once, with K pictures. Rules measure margins on squared distances: distance="plain" goes with the others.
+    An epoch has each person once, with K pictures. Rules and the counts of kinds measure the margin on squared distances.
     """
 
     margin: float = 0.2
