@@ -221,6 +221,19 @@ def test_fast_depthwise_convolutions_equal_the_loops(window):
     assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
 
 
+@given(window=windows())
+def test_a_prelu_that_runs_with_its_convolution_equals_the_loops_of_both(window):
+    a_prev, f, stride, pad = window
+    n_C = a_prev.shape[3]
+    for name, W in (("conv2d", like(a_prev, *f, n_C, 9)), ("depthwise_conv2d", like(a_prev, *f, n_C))):
+        b, alpha = like(a_prev, W.shape[-1]), like(a_prev, W.shape[-1])
+        z = getattr(loops, name)(a_prev, W, b, stride, pad)
+        a, mask = getattr(kernels, f"{name}_prelu")(a_prev, W, b, stride, pad, alpha)
+        assert_close(a, loops.prelu(z.reshape(-1, z.shape[3]), alpha)[0].reshape(z.shape))
+        sure = np.abs(z) > 1e-4                                         # rounding may decide the others
+        assert mask.shape == z.shape and np.array_equal(mask[sure], z[sure] > 0)
+
+
 @given(window=windows(), dead=st.booleans())
 def test_fast_average_and_l2_pooling_equal_the_loops(window, dead):
     a_prev, f, stride, pad = window
