@@ -62,8 +62,8 @@ def test_the_folder_holds_what_strongest_finds(photos, tmp_path, sheets, capsys)
     card = json.loads((tmp_path / "run" / "units.json").read_text())
     assert card["searched"] == 11 and card["skipped"] == 0 and card["layers"] == ["relu1_1", "relu2_1"]
     found = strongest.strongest(models.random_filters(), [photos / name for name in names(photos)], ["relu1_1", "relu2_1"])
-    expected = [dict(layer=layer, **patch) for layer, best in found.items() for unit in range(len(best.value)) for patch in best.patches(unit)]
-    assert card["patches"] == expected
+    assert card["patches"] == [dict(layer=layer, **patch) for layer, best in found.items()
+                               for unit in range(len(best.value)) for patch in best.patches(unit)]
     assert all(os.path.exists(patch["picture"]) for patch in card["patches"])
     assert "units.json" in capsys.readouterr().out
     assert [path.name for path, _, _ in sheets] == ["relu1_1-0-15.png", "relu2_1-0-15.png"]
@@ -225,8 +225,8 @@ def test_I_what_is_no_folder_of_pictures_is_refused(photos, tmp_path, capsys, fo
 
 
 @pytest.mark.parametrize("words, says", [
-    (["--unit", "x"], "whole number from 0"), (["--units", "5-3"], "0-15"), (["--shard", "3/2"], "1 <= S <= N"), (["--size", "0"], "from 16"),
-    (["--layer", "relu1_1,relu1_1"], "a layer twice"), (["--unit", "1", "--units", "2-3"], "not allowed with")])
+    (["--unit", "x"], "whole number from 0"), (["--units", "5-3"], "0-15"), (["--shard", "3/2"], "1 <= S <= N"),
+    (["--size", "0"], "from 16"), (["--layer", "relu1_1,relu1_1"], "a layer twice"), (["--unit", "1", "--units", "2-3"], "not allowed with")])
 def test_E3_bad_values_are_refused_with_their_range(words, says, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["units", *words])
