@@ -40,4 +40,4 @@ def untrained(rng=None):
             layers[f"relu{block}_{i}"] = ReLU()
             n_C_prev = n_C
     layers |= {"flatten": Flatten(), "dense": Dense(n_H * n_W * n_C_prev, N_F, rng=rng), "bn": BatchNorm(N_F), "encoding": L2Normalise()}
-    return Network(layers)
+    return Network(layers, name="face_encoder")
