@@ -67,7 +67,7 @@ def test_every_loss_trains_and_few_people_are_all_trained_on(words, keys, few, t
 
 def test_by_default_the_network_that_ships_is_trained_anew(few, tmp_path, capsys):
     assert main(["train", str(few), "--out", str(tmp_path / "run"), "--epochs", "1"]) == 0
-    assert "face_encoder, 804,800 parameters, pictures of 56x48" in capsys.readouterr().out
+    assert "face_encoder, 803,904 parameters, pictures of 56x48" in capsys.readouterr().out
     net = face_encoder(tmp_path / "run" / "encoder.npz")
     assert main(["verify", *2 * [str(few / "p1" / "1.png")], "--weights", str(tmp_path / "run" / "encoder.npz")]) == 0
     assert "the same person" in capsys.readouterr().out and net.name == "face_encoder"

@@ -11,7 +11,7 @@ from scratchnet.models.small_vgg import small_vgg
 from scratchnet.models.vgg import vgg16, vgg19
 
 MODELS = {"vgg19": vgg19, "vgg16": vgg16, "alexnet": alexnet}         # those for pictures that a file of weights can fill
-FACE_NETWORKS = {"face_encoder": face_encoder, "mobilefacenet": mobilefacenet, "nn4_small2": nn4_small2}      # a face -> an encoding of unit length
+FACE_NETWORKS = {"face_encoder": face_encoder, "mobilefacenet": mobilefacenet, "nn4_small2": nn4_small2}   # a face -> f, of unit length
 
 __all__ = ["FACE_NETWORKS", "MODELS", "alexnet", "face_encoder", "koch", "mobilefacenet", "nn4_small2", "random_filters", "siamese_encoder",
            "small_vgg", "vgg16", "vgg19"]

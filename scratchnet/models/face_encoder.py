@@ -19,7 +19,7 @@ N_F = 128
 
 
 def face_encoder(weights=None):
-    """The trained network: 805 312 parameters, grey to encoding.   (m, 56, 48, 3) in [0, 1] -> (m, 128), each of length 1
+    """The trained network: 803 904 parameters, grey to encoding.   (m, 56, 48, 3) in [0, 1] -> (m, 128), each of length 1
 
     weights  None: the file that ships; else one that benchmarks/train_face_encoder.py or `python -m scratchnet train` has made
     """
