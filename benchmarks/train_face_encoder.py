@@ -1,6 +1,6 @@
 """How the face encoder that ships was trained: by triplets of real people, with this package alone.
 
-    python -m benchmarks.train_face_encoder --data FOLDER --out FOLDER [--epochs 180] [--held-out]
+    python -m benchmarks.train_face_encoder --data FOLDER --out FOLDER [--epochs 200] [--held-out]
 
 FOLDER holds faces/orl (AT&T Laboratories Cambridge; of its 40 people s01 ... s30 are trained on, the last ten never) and
 faces/lfw_fold1 (807 pictures of Labeled Faces in the Wild; the people with two pictures or more are trained on). A batch is ten
@@ -92,7 +92,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--epochs", type=int, default=180)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
