@@ -5,7 +5,8 @@
 FOLDER holds faces/orl (AT&T Laboratories Cambridge; of its 40 people s01 ... s30 are trained on, the last ten never) and
 faces/lfw_fold1 (807 pictures of 435 people of Labeled Faces in the Wild; of most there is one picture, which is taken twice, because no
 two variations of it are alike). A batch is ten people of the one and ten of the other, up to four pictures each, every time varied anew
-(augment.vary); the lecture's triplet loss with margin 0.2, semi-hard negatives. An epoch is 10 batches. Adam, 0.002 after a short rise, then a cosine to zero.
+(augment.vary); the lecture's triplet loss with margin 0.2, semi-hard negatives. An epoch is 10 batches. Adam, 0.002
+after a short rise, then a cosine to zero.
 
 --held-out keeps s21 ... s30 and every fifth person of LFW out of training and says how well these are known: with it, settings were
 chosen, so that s31 ... s40 stay unseen until the last number. In OUT: checkpoint.npz (the same command goes on from it, as if never

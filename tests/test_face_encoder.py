@@ -24,7 +24,7 @@ def test_the_file_is_small_whole_and_says_how_pictures_are_prepared():
 
 
 def test_light_and_colour_of_the_lamp_change_nothing():
-    """Grey and standardised: a picture taken at half the light, or under a lamp whose colour is the same everywhere, is the same picture."""
+    """Grey and standardised: a picture taken at half the light, or without colours, is the same picture."""
     x = drawn_faces.faces(2, 2, seed=1, amount=0.5)[0]
     grey = x @ np.array([0.299, 0.587, 0.114], np.float32)
     f = faces.encode(models.face_encoder(), x)
