@@ -37,6 +37,7 @@ def _scaled(layer, norm):
     gamma, beta, mean, var = ({**norm.params, **norm.state}[key].astype(np.float64) for key in ("gamma", "beta", "mean", "var"))
     rate = gamma / np.sqrt(var + norm.eps)
     layer = copy.copy(layer)
-    layer.bias = True
+    if hasattr(layer, "bias"):
+        layer.bias = True
     layer.params = {"W": (W * rate).astype(W.dtype), "b": (rate * (b - mean) + beta).astype(W.dtype)}
     return layer

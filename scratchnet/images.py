@@ -14,8 +14,9 @@ import os
 import warnings
 
 import numpy as np
-from PIL import (Image, ImageOps, BmpImagePlugin, GifImagePlugin, JpegImagePlugin,     # noqa: F401 (each plugin
-                 PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)     # enters itself in Image.OPEN)
+from PIL import (ExifTags, Image, ImageOps,                                            # noqa: F401 (each plugin
+                 BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin,      # enters itself in Image.OPEN)
+                 PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
 from scratchnet.atomic import replacing
 from scratchnet.errors import ImageError, ShapeError
@@ -58,6 +59,17 @@ def load(path, size=None, max_pixels=40_000_000, background=(255, 255, 255)):
     if size is not None:
         rgb = rgb.resize(_sides(rgb.height, rgb.width, size)[::-1], Image.Resampling.LANCZOS)       # Pillow: (n_W, n_H)
     return np.asarray(rgb, np.float32)[None] / np.float32(255)
+
+
+def stored_sides(path):
+    """(n_H, n_W) of a picture as its file has it, upright, by the header alone. Raises what load raises for what is no picture."""
+    path = _existing_file(path)
+    with open(path, "rb") as file, _naming(path):
+        image, lying = _open(file, path), False
+        n_W, n_H = [image.tag_v2[tag] for tag in (256, 257)] if hasattr(image, "tag_v2") else image.size      # Pillow turns some TIFFs
+        with contextlib.suppress(Exception):   # a damaged EXIF block says nothing, here as in load
+            lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return (n_W, n_H) if lying else (n_H, n_W)
 
 
 def sample_photograph(size=None):

@@ -12,7 +12,7 @@ import numpy as np
 from scratchnet import kernels, readers
 from scratchnet.errors import ShapeError, WeightsError
 from scratchnet.folding import folded
-from scratchnet.shapes import expect_floats, expect_gradient
+from scratchnet.shapes import expect_finite, expect_floats, expect_gradient
 from scratchnet.summary import Summary, grow_receptive_field
 
 KEPT = ("ReLU", "PReLU", "Sigmoid", "Tanh", "Softmax", "MaxPool2D", "AvgPool2D", "L2Pool2D", "Dense")
@@ -50,14 +50,15 @@ class Network:
 
     # ------------------------------------------------------------------------------------------- forward, backward
 
-    def forward(self, x, until=None, keep=None, params=True, training=False, rng=None):
+    def forward(self, x, until=None, keep=None, params=True, training=False, rng=None, check=False):
         """a^[l] for the layers asked for, and the caches that backward needs.
 
         x       input, for most networks pictures (m, n_H, n_W, 3), RGB in [0, 1]
         until   the last layer to run (None: all)
         keep    names of a; None keeps the outputs of ReLU, pooling and dense layers. A z such as "conv4_2" only by name
         params  False: the caches hold only the way back to x (masks and winners); so it is in a frozen network
-        -> ({name: array}, caches)        Raises ShapeError for an unknown name.
+        check   True, to find where NaN comes from: every array is looked at, x, then layer by layer parameters, state and output
+        -> ({name: array}, caches)        Raises ShapeError for an unknown name; with check, NumericsError naming the first bad array.
         """
         until = self.names[-1] if until is None else self.known(until)
         run = self.names[:self.names.index(until) + 1]
@@ -68,18 +69,22 @@ class Network:
                     raise ShapeError(f"keep asks for {name!r}, which comes after until={until!r}.")
         a, caches, params = {}, {}, params and not self.frozen
         x, done = np.asarray(x), None
+        if check:
+            expect_finite(x, "the input")
         for name, following in zip(run, [*run[1:], None]):
             layer = self.layers[name]
-            if name == done:                           # a ReLU that ran with the convolution before it
+            if name == done:                           # a ReLU or PReLU that ran with the convolution before it
                 pass
-            elif self._relu_at_once(name, following, keep):
+            elif not check and self._relu_at_once(name, following, keep):      # a ReLU hides -inf
                 x, caches[name], caches[following] = layer.forward_relu(x, params)
                 done = following
-            elif not params and self._prelu_at_once(name, following, keep):
+            elif not check and not params and self._prelu_at_once(name, following, keep):
                 x, caches[name], caches[following] = layer.forward_prelu(x, self.layers[following].params["alpha"])
                 done = following
             else:
                 x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
+            if check:
+                _expect_finite(name, layer, x)
             if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
                 a[name] = x
         return a, caches
@@ -195,7 +200,9 @@ class Network:
         if notes and {"preprocess": notes.get("preprocess")} != {"preprocess": None, **self._preprocess()}:
             raise WeightsError(f"'{path}' was made for pictures prepared by {notes.get('preprocess')}; this network has "
                                f"{self._preprocess().get('preprocess')}. Build the network with the file's preparation.")
-        arrays = readers.read(path, {name: array.shape for name, array in {**self.params, **self.state}.items()})
+        own = {**self.params, **self.state}
+        dtype = next((array.dtype for array in own.values()), None)
+        arrays = readers.read(path, {name: array.shape for name, array in own.items()}, into=dtype)
         self.fill(arrays, str(path), copy=False)
         return self
 
@@ -221,6 +228,13 @@ class Network:
         """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
+
+
+def _expect_finite(name, layer, a):
+    """Raises NumericsError that names the first array of a layer, or its output, with NaN or infinity."""
+    for key, array in [*layer.params.items(), *layer.state.items()]:
+        expect_finite(array, f"{name}.{key}")
+    expect_finite(a, f"the output of {name}")
 
 
 def _poured_in(dx, da, name):

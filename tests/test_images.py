@@ -296,6 +296,7 @@ def test_I11_orientation(tmp_path, format, options, orientation, upright):
     (tmp_path / "x").write_bytes(bytes_as(format, pixels, exif=exif, **options))
     x = eight_bit(load(tmp_path / "x"))
     assert x.shape == upright(pixels).shape
+    assert images.stored_sides(tmp_path / "x") == x.shape[:2]
     assert np.abs(x - upright(pixels)).max() <= 3
 
 
@@ -307,6 +308,16 @@ def test_I11_orientation_before_size(tmp_path):
     assert load(tmp_path / "x.jpg", size=10).shape == (1, 10, 5, 3)
 
 
+def test_I10_how_large_a_picture_is_in_its_file_costs_no_decoding(tmp_path):
+    (tmp_path / "x.png").write_bytes(bytes_as("PNG", pattern(20, 40))[:60])        # nothing behind the header but a beginning
+    assert images.stored_sides(tmp_path / "x.png") == (20, 40)
+    (tmp_path / "page.png").write_bytes(b"<!DOCTYPE html>")
+    with pytest.raises(ImageError, match="is not an image"):
+        images.stored_sides(tmp_path / "page.png")
+    with pytest.raises(FileNotFoundError, match="No image at"):
+        images.stored_sides(tmp_path / "nothing.png")
+
+
 def test_I11_unknown_orientation_and_damaged_exif_are_ignored(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 77
@@ -314,6 +325,7 @@ def test_I11_unknown_orientation_and_damaged_exif_are_ignored(tmp_path):
     assert np.array_equal(eight_bit(load(tmp_path / "x.png")), pattern())
     (tmp_path / "y.png").write_bytes(bytes_as("PNG", exif=b"Exif\0\0nonsense"))
     assert np.array_equal(eight_bit(load(tmp_path / "y.png")), pattern())
+    assert images.stored_sides(tmp_path / "x.png") == images.stored_sides(tmp_path / "y.png") == pattern().shape[:2]
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "TIFF"])

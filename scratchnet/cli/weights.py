@@ -160,7 +160,7 @@ def _recognise(name, file):
             warnings.warn(f"'{file.name}' has the name of {source.by}'s file, but not its checksum: expected "
                           f"{download.in_words(source.checksum)}, got {found}. If you made it yourself, all is well; "
                           "if it was downloaded, it may be damaged.")
-    print(f"'{file.name}' is none of the files in the list, by its checksum; read as {name} by the names and shapes in it.")
+    print(f"'{file.name}' is none of the files in the list, by its checksum; whether it is {name}, its names and shapes tell.")
     return None
 
 

@@ -3,12 +3,14 @@
 A depthwise convolution does f_H f_W multiplications for each number it reads, a hundred times fewer than a full one, and is bound
 by its way through memory. Channels lie side by side there, so the compiler turns the loop over them into vector instructions;
 loops.py, where each channel has a loop of its own, cannot. Bands of rows are shared out over the package's threads.
+A 3x3 window that lies inside the picture, nearly every one of MobileFaceNet's, has a loop of its own: its nine products are
+added up in registers, where the general loop reads and writes the output nine times.
 Average and L2 pooling are depthwise convolutions whose filters are all ones: pooling.py calls these.
 """
 
 import numpy as np
 
-from scratchnet.kernels import arena, threads
+from scratchnet.kernels import arena, pointwise, threads
 from scratchnet.kernels.jit import inlined, kernel
 
 BAND = 2 ** 16                 # numbers of output in a unit of work
@@ -48,19 +50,6 @@ def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
                         pixel, weight = a_prev[m, y, x], W[u, v]
                         for k in range(n_C):
                             out[k] += pixel[k] * weight[k]
-
-
-@kernel
-def bend_rows(z, alpha, mask, m, i_first, i_last):
-    """z := z where it is positive, else alpha_k z, in rows i_first..i_last-1 of picture m; and where it is positive, into mask."""
-    zero = z.dtype.type(0)
-    for i in range(i_first, i_last):
-        for j in range(z.shape[2]):
-            cells, positive = z[m, i, j], mask[m, i, j]
-            for k in range(len(alpha)):
-                number = cells[k]
-                positive[k] = number > zero
-                cells[k] = number if number > zero else alpha[k] * number
 
 
 @kernel
@@ -114,6 +103,7 @@ def depthwise_conv2d(a_prev, W, b, stride, pad):
 
 
 def _bands_forward(a_prev, W, b, stride, pad, alpha=None):
+    """z and None; with the slopes of a PReLU, what it makes of z, and where z is positive."""
     n_m, n_H_prev, n_W_prev, n_C = a_prev.shape
     n_H = (n_H_prev + pad[0] + pad[1] - W.shape[0]) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - W.shape[1]) // stride + 1
@@ -123,7 +113,9 @@ def _bands_forward(a_prev, W, b, stride, pad, alpha=None):
     def work(band):
         rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2])
         if mask is not None:
-            bend_rows(z, alpha, mask, *band)
+            m, first, last = band
+            rows = z[m, first:last].reshape(-1, n_C)
+            pointwise.bend(rows, alpha, rows, mask[m, first:last].reshape(-1, n_C))
 
     threads.run(work, bands(n_m, n_H, n_W * n_C))
     return z, mask

@@ -57,6 +57,12 @@ def _l2_pool(random, sides):
     return {"l2_pool": (a_prev, *window), "l2_pool_da_prev": (random(*a.shape), a_prev, a, *window)}
 
 
+def _batchnorm(random, sides):
+    rows, channel = random(2 * math.prod(sides), CHANNELS), random(CHANNELS)
+    return {"batchnorm_moments": (rows,), "batchnorm": (rows, channel, channel + 2, channel, channel),
+            "batchnorm_sums": (rows, rows[::-1]), "batchnorm_da_prev": (rows, rows[::-1], channel, channel, channel)}
+
+
 def _halved(sides, stride):
     """n_H and n_W of a "same" convolution."""
     return [-(-side // stride) for side in sides]
@@ -95,6 +101,7 @@ CASES = {                                             # what is tried: random ar
     "max pooling 3x3": lambda random, sides: _max_pool(random, sides, f=3),
     "average pooling": _avg_pool,
     "L2 pooling": _l2_pool,
+    "BatchNorm": _batchnorm,
 }
 
 

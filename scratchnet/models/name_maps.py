@@ -126,7 +126,7 @@ def loaded(family, weights=None, seed=0, dense=False):
         return net
     notes = readers.read_notes(weights)
     most = 1.1 * 8 * sum(map(math.prod, family.shapes().values())) + 2 ** 21       # in float64, with an average picture
-    arrays = readers.read(weights, max_bytes=most, wanted=_wanted(family, dense))
+    arrays = readers.read(weights, max_bytes=most, wanted=_wanted(family, dense), into=np.float32)
     name_map = OURS if notes else _recognised(weights, arrays, family)
     net.fill(_renamed(weights, name_map, family, dense, arrays), f"'{weights}'", copy=False)
     net.layers["input"] = _preprocess(weights, name_map, notes, arrays)
