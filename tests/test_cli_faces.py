@@ -89,7 +89,8 @@ def test_what_a_beginner_types_wrong_is_one_line(words, says, folder, capsys, mo
 
 
 @pytest.mark.parametrize("words, says", [
-    (["--crop", "1,2,3"], "left,top,right,bottom"), (["--crop", "a,b,c,d"], "left,top,right,bottom"), (["--crop", "5,0,2,3"], "left < right"),
+    (["--crop", "1,2,3"], "left,top,right,bottom"), (["--crop", "a,b,c,d"], "left,top,right,bottom"),
+    (["--crop", "5,0,2,3"], "left < right"),
     (["--tau", "-1"], "from 0 up"), (["--tau", "much"], "from 0 up"), (["--network", "facenet"], "invalid choice")])
 def test_options_that_are_none_are_refused_by_argparse(words, says, folder, capsys):
     with pytest.raises(SystemExit) as stop:
