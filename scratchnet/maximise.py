@@ -161,11 +161,11 @@ def _size(net, layer, size, start):
     if not isinstance(start, str):
         given = images.expect_picture(start, "start").shape[1:3]
         if size is not None and tuple(np.broadcast_to(size, 2)) != given:
-            raise ShapeError(f"size = {size} and start is {given[0]}x{given[1]}; expected one size. Leave size out, or images.resize(start).")
+            raise ShapeError(f"size = {size} and start is {given[0]}x{given[1]}; expected one size. Leave size out, or resize start.")
         return given
     if size is None:
         if any(type(net.layers[name]).__name__ == "Dense" for name in net.names[:1 + net.names.index(net.known(layer))]):
-            raise ShapeError(f"behind dense layers the size is fixed: give size, that of the network's pictures (224 for VGG), for {layer!r}.")
+            raise ShapeError(f"{layer!r} is behind dense layers, which fix the size: give it, size=224 for VGG and AlexNet.")
         row = net.summary((1, 1024, 1024, 3), layer).rows[-1]
         return (-(-max(SMALLEST, row.receptive_field) // row.stride) * row.stride,) * 2
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
