@@ -186,6 +186,7 @@ def test_without_a_size_the_picture_is_what_one_unit_sees_and_not_too_small_to_l
     sides = {layer: next(maximise(net, layer, 0, steps=0)).x.shape for layer in ("relu1_1", "relu3_1", "relu5_1")}
     field = net.summary((1, 512, 512, 3), "relu5_1").rows[-1].receptive_field
     assert sides["relu1_1"] == sides["relu3_1"] == (1, 64, 64, 3)
+    assert next(maximise(models.face_encoder(), "relu1_1", 0, steps=0)).x.shape == (1, 56, 48, 3)
     assert 64 < field <= sides["relu5_1"][1] == sides["relu5_1"][2] < field + 16 and sides["relu5_1"][1] % 16 == 0
 
 
