@@ -15,6 +15,20 @@ LIST = "\n".join(f"  {number}  {title}  ({chinese})" for number, (_, title, chin
 
 def main(words=None):
     """Runs the lessons asked for. -> exit code: 0 done, 2 no such lesson or misspelt, 130 stopped."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")      # a terminal without Chinese shows ?, and the lesson goes on
+    try:
+        try:
+            return _main(words)
+        finally:
+            print(end="", flush=True)                 # here, where a broken pipe is still heard
+    except BrokenPipeError:                           # the reader of our output left: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(words):
+    """The same, where pipes are whole."""
     parser = argparse.ArgumentParser(prog="python -m lessons", description="Lessons to run and to read:\n\n" + LIST,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="which lessons (default: all)")
@@ -22,8 +36,6 @@ def main(words=None):
     parser.add_argument("--ask", action="store_true", help="wait for Enter after each prediction, so that you make one")
     parser.add_argument("--out", type=Path, default=Path("out/lessons"), metavar="DIR", help="where pictures go (default: out/lessons)")
     parser.add_argument("--list", action="store_true", help="only say what there is")
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")      # a terminal without Chinese shows ?, and the lesson goes on
     arguments = parser.parse_args(words)
     if arguments.list:
         print(LIST)
@@ -38,8 +50,6 @@ def main(words=None):
     except KeyboardInterrupt:
         print("\nstopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:                           # the reader of our output left: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -64,14 +64,14 @@ import hashlib
 from scratchnet import images, plots, style
 from scratchnet.datasets import swirling_sky
 from scratchnet.layers import Conv2D
-from scratchnet.models import random_filters
+from scratchnet.models import random_filters, small_vgg
 from scratchnet.optimizers import Adam
 
 fingerprint = lambda net: hashlib.sha256(b"".join(W.tobytes() for W in net.params.values())).hexdigest()[:12]
-net = random_filters().freeze()          # VGG's plan in small: convolution, ReLU, pooling, four times; nobody trained it
-C = images.sample_photograph(64 if quick else 224)
+net = small_vgg().freeze()               # VGG in small; it ships with scratchnet, and was trained once and for all
+C = images.sample_photograph((64, 48) if quick else (224, 192))
 S = swirling_sky(*C.shape[1:3])                          # any size would do
-terms = dict(content_layer="relu2_1", lam={f"relu{block}_1": 1 / 4 for block in (1, 2, 3, 4)}, alpha=.02, beta=1)
+terms = dict(content_layer="relu4_2", lam={f"relu{block}_1": 1 / 5 for block in (1, 2, 3, 4, 5)}, alpha=.35, beta=1)
 before = fingerprint(net)
 print(f"\n4. A network, and two pictures\n   {sum(W.size for W in net.params.values())} numbers in the network, fingerprint {before}. "
       f"{C.size} in the picture.")
@@ -88,7 +88,7 @@ assert step.J_content == 0 and not dG_content.any() and step.J_style > 0 and dG.
 # %% 6. Is the gradient right, from two costs at four layers all the way to the pixels?
 rng = np.random.default_rng(0)
 tiny_C, tiny_S, tiny_G = (rng.random((1, 8, n_W, 3)) for n_W in (8, 9, 8))
-tiny = style.TotalCost(random_filters(channels=(4, 5, 6, 7)), tiny_C, tiny_S, **{**terms, "alpha": 1})
+tiny = style.TotalCost(random_filters(channels=(4, 5, 6, 7)), tiny_C, tiny_S, "relu2_1", {f"relu{block}_1": .25 for block in (1, 2, 3, 4)})
 
 
 def cost(G):
@@ -101,10 +101,12 @@ print(f"\n6. The gradient, from the pixels through all layers to both costs, on 
 assert report.passed
 
 # %% 7. Paint. G begins as white noise
-last = 24 if quick else 120
-print("\n7. Paint: from white noise, down dJ/dG, pixel by pixel")
+last, tv = 24 if quick else 96, .2
+print("\n7. Paint: from white noise, down dJ/dG, pixel by pixel\n"
+      f"   Beside the lecture's two costs J has {tv} times the total variation, against grain:\n"
+      "   the sum of (a pixel - its neighbour)^2, per pixel.")
 history, shown = [], [0, last // 24, last // 6, last // 3, last // 2, last]
-for step in style.transfer(net, C, S, steps=last, start="noise", optimizer=Adam(learning_rate=.1), **terms):
+for step in style.transfer(net, C, S, steps=last, start="noise", optimizer=Adam(learning_rate=.1), tv=tv, **terms):
     history.append(step)
     if step.i in shown:
         print(f"   step {step.i:3}   J {step.J:.4f}   J_content {step.J_content:.3f}   J_style {step.J_style:.4f}", flush=True)
@@ -116,10 +118,10 @@ assert fingerprint(net) == before and history[-1].J < history[0].J / 5 and chang
 
 plots.contact_sheet(out / "l05_stages.png", [C, S] + [history[i].G for i in shown],
                     ["content, C", "style, S"] + [f"G, step {i}" for i in shown], columns=4)
-plots.cost_curves(out / "l05_curves.png", history, terms["alpha"], terms["beta"], terms["lam"])
-print("""   The filters are random: they tell colours, grain and where things are, but not an eye
-   from a button. Trained ones do, so they can repaint all of an eye, and it stays an eye.
-   With a file of VGG-19: python -m scratchnet style --weights FILE""")
+plots.cost_curves(out / "l05_curves.png", history, terms["alpha"], terms["beta"], terms["lam"], tv)
+print("""   The network learned from photographs, long before: its filters tell an eye from a button,
+   so all of an eye can be repainted, and it stays an eye. Filters drawn at random tell colours
+   and grain; see what they paint: python -m scratchnet style --network random_filters""")
 
 # %% 8. One for you
 predict("\n8. One for you\n   Style has no place, said part 1. Now shuffle the PIXELS of S, like cards. Is J_style[relu1_1]\n"

@@ -23,7 +23,20 @@ REFUSALS = (ShapeError, ImageError, WeightsError, NumericsError, OSError, Memory
 
 def main(words=None):
     """Runs one command. -> exit code: 0 done, 1 refused or failed (a check that found a wrong gradient too), 2 misspelt, 130 stopped."""
-    words = sys.argv[1:] if words is None else list(words)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")      # a terminal of ASCII shows ? in a file's name, and the run goes on
+    try:
+        try:
+            return _main(sys.argv[1:] if words is None else list(words))
+        finally:
+            print(end="", flush=True)                 # here, where a broken pipe is still heard
+    except BrokenPipeError:                           # the reader of our output left: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(words):
+    """The same, where pipes are whole."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0
@@ -52,9 +65,8 @@ def _run(name, words):
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:                           # the reader of our output left: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:                           # an OSError too, but no refusal
+        raise
     except REFUSALS as e:
         if "--debug" in words:
             traceback.print_exc()

@@ -173,7 +173,7 @@ def error_curve(f, *arrays, steps=None, dtype=np.float64, max_entries=1000, rng=
     a = np.array([gradients[line.name].flat[line.where[0]] for line in lines], dtype=np.float64)
     J_at = lambda line, t: number(moved(lambda x: call(x)[0], x, line, t))
     curve = []
-    for h in (10.0 ** -np.arange(1, 13) if steps is None else steps):
+    for h in ([10.0 ** -k for k in range(1, 13)] if steps is None else steps):       # NumPy's powers differ with the processor
         n = np.array([(J_at(line, h) - J_at(line, -h)) / (2 * h) for line in lines])
         size = np.linalg.norm(a) + np.linalg.norm(n)
         curve.append((float(h), float(np.linalg.norm(a - n) / size) if size else 0.0))

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from scratchnet.errors import ShapeError
+from scratchnet.errors import NumericsError, ShapeError
 
 FLOATS = (np.float32, np.float64)
 
@@ -103,4 +103,14 @@ def expect_floats(a, name="a_prev"):
         return a.astype(np.float32)
     if a.dtype not in FLOATS:
         raise ShapeError(f"{name} is of {a.dtype}; expected float32 (to run) or float64 (to check).")
+    return a
+
+
+def expect_finite(a, name):
+    """The array itself if all its numbers are finite. Raises NumericsError counting those that are not, with the first one's place."""
+    if not np.isfinite(a).all():
+        counts = [(np.count_nonzero(bad), kind) for bad, kind in ((np.isnan(a), "NaN"), (np.isinf(a), "infinite"))]
+        first = np.argwhere(~np.isfinite(a))[0].tolist()
+        found = " and ".join(f"{n} {kind}" for n, kind in counts if n)
+        raise NumericsError(f"{name}, {a.dtype} {a.shape}, has {found}, first at {first}; expected finite numbers. It begins here.")
     return a

@@ -165,10 +165,26 @@ def check_layers(net, content_layer, lam):
 
 def check_size(net, until, shape, name):
     """Raises ShapeError when a picture of this shape shrinks to nothing before layer `until`."""
-    stride = max(row.stride for row in net.summary((1, 1024, 1024, 3), until).rows)
+    stride = step_of(net, until)
     if min(shape[1:3]) < stride:
         raise ShapeError(f"layer {until} sits behind poolings of {stride} pixels in all and needs at least {stride}x{stride}; "
                          f"{name} is {shape[1]}x{shape[2]}. Use shallower layers or a larger picture.")
+
+
+def step_of(net, until):
+    """How many pixels of the picture one position of layer `until` stands for: in VGG 2 for each pooling before it, multiplied."""
+    return max(row.stride for row in net.summary((1, 1024, 1024, 3), until).rows)
+
+
+def left_over(net, until, shape):
+    """(rows, columns) at the lower and right border that fill no position of layer `until`, so that it pulls less there.
+
+    In a picture of 256x218 pixels relu5_1 of VGG, whose positions stand for 16 pixels each way, has 16x13 of them: (0, 10).
+    Where windows overlap, as AlexNet's do, no such sum is to be done, and nothing is left over.
+    """
+    stride = step_of(net, until)
+    halvings = [row for row in net.summary(shape, until).rows if row.kind.endswith("Pool2D")]
+    return tuple(n % stride if 2 ** len(halvings) == stride else 0 for n in shape[1:3])
 
 
 def _pixels(G):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchnet import activations, images, layers, network, normalisation, style_costs
+from scratchnet import activations, images, layers, models, network, normalisation, style, style_costs
 from scratchnet.__main__ import main
 from scratchnet.cli import COMMANDS, check
 
@@ -32,7 +32,8 @@ def test_E1_no_words_show_a_short_help(capsys):
 
 def test_E2_a_misspelt_command_is_guessed(capsys):
     assert main(["stlye"]) == 2
-    assert "did you mean 'style'?" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no command 'stlye'; did you mean 'style'? Commands: " in said and all(command in said for command in COMMANDS)
 
 
 @pytest.mark.parametrize("words", [["style", "--size", "0"], ["style", "--alpha", "abc"], ["style", "--mix", "2"],
@@ -55,7 +56,25 @@ def test_a_missing_picture_is_one_line_and_debug_shows_the_traceback(tmp_path, c
 
 def test_E8_a_reader_that_leaves_early_makes_no_noise():
     run = subprocess.run(f"{sys.executable} -m scratchnet check | head -1", shell=True, capture_output=True, text=True, timeout=300)
-    assert run.stdout.count("\n") == 1 and "Traceback" not in run.stderr
+    assert run.stdout.count("\n") == 1 and run.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["scratchnet", "scratchnet --version", "scratchnet style --help", "scratchnet weights",
+                                   "lessons --list", "lessons --help"])
+def test_E8_nor_does_one_that_leaves_before_the_first_word(words):
+    """Short output stays in a buffer until the very end, where Python itself would complain."""
+    with subprocess.Popen([sys.executable, "-m", *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdout.close()
+        assert (run.stderr.read(), run.wait(timeout=60)) == ("", 0)
+
+
+def test_E9_a_terminal_of_ascii_shows_all_but_the_letters_it_has_not(tmp_path):
+    (tmp_path / "größe").mkdir()
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "SCRATCHNET_HOME": str(tmp_path / "größe")}
+    run = scratchnet("weights", env=ascii_only)
+    assert run.returncode == 0 and "gr??e" in run.stdout and "vgg19: not in the cache" in run.stdout
+    words = {command: scratchnet(*command, env=ascii_only).stdout for command in [(), *((name, "--help") for name in COMMANDS)]}
+    assert all(text and "?" not in text for text in words.values())
 
 
 # ---------------------------------------------------------------------------------------------------------------- style
@@ -114,6 +133,22 @@ def test_S20_an_unknown_layer_is_guessed_before_any_work(tmp_path, capsys):
 def test_I19_a_picture_too_small_for_a_layer_is_refused_before_any_work(tmp_path, capsys):
     assert main(["style", "--network", "vgg19", "--size", "16", "--out", str(tmp_path / "run")]) == 1
     assert "needs at least 16x16" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_I10_I21_what_was_resized_and_what_is_left_over_is_said(tmp_path, capsys):
+    photo, lying = tmp_path / "photo.jpg", Image.Exif()
+    lying[0x0112] = 6
+    Image.fromarray(np.full((400, 600, 3), 90, np.uint8)).save(photo, exif=lying)
+    words = ["style", "--content", str(photo), "--style", str(photo), "--steps", "1"]
+    assert main([*words, "--size", "120", "--out", str(tmp_path / "a")]) == 0
+    said = capsys.readouterr().out
+    net = models.small_vgg()
+    assert f"C is 600x400 in '{photo}', resized to 120x80 (n_H x n_W); at its full size it would need " \
+           f"{style.memory(net, (1, 600, 400, 3)) / 2 ** 20:.0f} MB of memory." in said
+    assert f"S is 600x400 in '{photo}', resized to 120x80 (n_H x n_W).\n" in said
+    assert "The last 8 rows of C fill no position of relu5_1 (16x16 pixels)" in said and "Cropped to 112x80," in said
+    assert main([*words, "--size", "96", "--style-layers", "relu3_1", "--content-layer", "relu3_1", "--out", str(tmp_path / "b")]) == 0
+    assert "fill no position" not in capsys.readouterr().out           # 96 and 64 are multiples of 4
 
 
 def test_D3_a_folder_that_cannot_be_written_is_found_before_the_run(tmp_path, capsys):

@@ -238,6 +238,18 @@ def test_I9_where_pillow_checks_once_more_its_error_is_ours(tmp_path, monkeypatc
     monkeypatch.undo()
 
 
+def test_a_box_is_cut_before_resizing_and_may_end_within_a_pixel():
+    """On a ramp the value is the place: row i of the result lies in the middle of its share of the box."""
+    ramp = np.broadcast_to(np.linspace(0, 1, 40)[:, None, None], (40, 40, 3))            # at row centre r: (r - .5) / 39
+    for top in (10, 10.25, 10.5):
+        rows = images.resize(ramp, (6, 4), (3.5, top, 11.5, top + 12))[0]
+        assert rows.shape == (6, 4, 3) and np.allclose(rows[:, :, 0], ((top + 2 * np.arange(6) + .5) / 39)[:, None], atol=2e-3)
+    assert images.resize(ramp, 20, (0, 0, 10, 40)).shape == (1, 20, 5, 3)
+    assert np.array_equal(images.resize(ramp, (8, 9), (0, 0, 40, 40)), images.resize(ramp, (8, 9)))
+    with pytest.raises(ImageError, match="40 wide and 40 high"):
+        images.resize(ramp, 20, (0, 0, 41, 40))
+
+
 def test_I10_phone_photograph_is_resized(tmp_path):
     Image.new("RGB", (6000, 4000), (200, 100, 50)).save(tmp_path / "phone.jpg")
     x = load(tmp_path / "phone.jpg", size=400)
@@ -284,6 +296,7 @@ def test_I11_orientation(tmp_path, format, options, orientation, upright):
     (tmp_path / "x").write_bytes(bytes_as(format, pixels, exif=exif, **options))
     x = eight_bit(load(tmp_path / "x"))
     assert x.shape == upright(pixels).shape
+    assert images.stored_sides(tmp_path / "x") == x.shape[:2]
     assert np.abs(x - upright(pixels)).max() <= 3
 
 
@@ -295,6 +308,16 @@ def test_I11_orientation_before_size(tmp_path):
     assert load(tmp_path / "x.jpg", size=10).shape == (1, 10, 5, 3)
 
 
+def test_I10_how_large_a_picture_is_in_its_file_costs_no_decoding(tmp_path):
+    (tmp_path / "x.png").write_bytes(bytes_as("PNG", pattern(20, 40))[:60])        # nothing behind the header but a beginning
+    assert images.stored_sides(tmp_path / "x.png") == (20, 40)
+    (tmp_path / "page.png").write_bytes(b"<!DOCTYPE html>")
+    with pytest.raises(ImageError, match="is not an image"):
+        images.stored_sides(tmp_path / "page.png")
+    with pytest.raises(FileNotFoundError, match="No image at"):
+        images.stored_sides(tmp_path / "nothing.png")
+
+
 def test_I11_unknown_orientation_and_damaged_exif_are_ignored(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 77
@@ -302,6 +325,7 @@ def test_I11_unknown_orientation_and_damaged_exif_are_ignored(tmp_path):
     assert np.array_equal(eight_bit(load(tmp_path / "x.png")), pattern())
     (tmp_path / "y.png").write_bytes(bytes_as("PNG", exif=b"Exif\0\0nonsense"))
     assert np.array_equal(eight_bit(load(tmp_path / "y.png")), pattern())
+    assert images.stored_sides(tmp_path / "x.png") == images.stored_sides(tmp_path / "y.png") == pattern().shape[:2]
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "TIFF"])

@@ -1,33 +1,18 @@
-"""The kernels: numbers worked by hand, the fast versions against the loops, and what happens at the door.
+"""The kernels: numbers worked by hand, and the fast versions against the loops.
 
 The loops are the definition. So they are held to hand-worked numbers, to two identities that any linear map and any length
-must obey, and to themselves run as plain Python; the fast versions are then held to the loops.
+must obey, and to themselves run as plain Python (test_kernels_door.py); the fast versions are then held to the loops.
 """
 
-import os
-import subprocess
-import sys
-
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import scratchnet
-from scratchnet import kernels, style
-from scratchnet.activations import ReLU
-from scratchnet.kernels import gemm, jit, loops, pointwise, pooling, winograd
-from scratchnet.kernels.threads import run
-from scratchnet.layers import AvgPool2D, Conv2D, L2Pool2D, MaxPool2D
-from scratchnet.network import Network
-from tests.blas import blas_threads
-
-TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
-
-COMPILED    = {f"{module.__name__.split('.')[-1]}.{name}": kernel for module in (loops, gemm, winograd, pooling)
-               for name, kernel in vars(module).items() if hasattr(kernel, "py_func")}
-needs_numba = pytest.mark.skipif(not COMPILED, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
+from scratchnet import kernels
+from scratchnet.kernels import gemm, loops, pointwise, pooling, winograd
+from scratchnet.layers import AvgPool2D, L2Pool2D, MaxPool2D
+from tests.close import assert_close
 
 BOTH        = pytest.mark.parametrize("version", [loops, kernels], ids=["loops", "kernels"])
 BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,38 +21,6 @@ BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def picture(*rows):
     """Numbers as one sees them -> (1, n_H, n_W, 1)."""
     return np.array(rows, np.float64)[None, :, :, None]
-
-
-def assert_close(fast, slow):
-    """Same shape and dtype, and the largest difference is small beside the largest output (inputs are near 1)."""
-    assert (fast.shape, fast.dtype) == (slow.shape, slow.dtype)
-    if slow.size:
-        assert np.abs(fast - slow).max() <= TOLERANCE[slow.dtype] * max(1, np.abs(slow).max())
-
-
-def arguments(dtype):
-    """What each function of `kernels` takes, {name: arguments}: odd shapes, stride 2, uneven pads."""
-    rng, pad = np.random.default_rng(1), (1, 0, 1, 1)                   # a pooling window must meet the picture
-    a_prev, a, dz = [rng.standard_normal((2, *shape)).astype(dtype) for shape in ((5, 6, 2), (2, 4, 2), (2, 4, 3))]
-    W, W_each     = [rng.standard_normal((3, 2, 2, *shape)).astype(dtype) for shape in ((3,), ())]
-    b, b_each     = [rng.standard_normal(n).astype(dtype) for n in (3, 2)]
-    _, winner     = loops.max_pool(a_prev, 3, 2, 2, pad)
-    length        = loops.l2_pool(a_prev, 3, 2, 2, pad)
-    return {
-        "conv2d": (a_prev, W, b, 2, pad), "conv2d_da_prev": (dz, W, 2, pad, 5, 6), "conv2d_dW": (a_prev, dz, 2, pad, 3, 2),
-        "conv2d_db": (dz,), "depthwise_conv2d": (a_prev, W_each, b_each, 2, pad),
-        "depthwise_conv2d_da_prev": (a, W_each, 2, pad, 5, 6), "depthwise_conv2d_dW": (a_prev, a, 2, pad, 3, 2),
-        "max_pool": (a_prev, 3, 2, 2, pad), "max_pool_da_prev": (a, winner, 3, 2, 2, pad, 5, 6),
-        "avg_pool": (a_prev, 3, 2, 2, pad), "avg_pool_da_prev": (a, 3, 2, 2, pad, 5, 6),
-        "l2_pool": (a_prev, 3, 2, 2, pad), "l2_pool_da_prev": (a, a_prev, length, 3, 2, 2, pad),
-    }
-
-
-NAMES = pytest.mark.parametrize("name", list(arguments(np.float64)))
-
-
-def as_tuple(result):
-    return result if isinstance(result, tuple) else (result,)
 
 
 # ---- numbers worked by hand ----------------------------------------------------------------------------------------------
@@ -146,6 +99,22 @@ def test_nan_wins_a_max_pool(version, place):
     a_prev[place] = np.nan
     a, winner = version.max_pool(a_prev.reshape(1, 2, 2, 1), 2, 2, 2, NO_PAD)
     assert np.isnan(a.item()) and winner.item() == place
+
+
+@BOTH
+def test_the_strongest_place_of_each_channel_is_the_first_in_reading_order(version):
+    a = np.stack([picture([1, 3, 2], [3, 0, 3])[..., 0], picture([-5, -4, -6], [-7, -8, -1])[..., 0]], axis=-1)
+    best, place = version.max_place(a)
+    assert best.tolist() == [[3, -1]] and place.tolist() == [[1, 5]] and place.dtype == np.int32
+
+
+@BOTH
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_the_strongest_place(version, place):
+    a = np.array([1., 9, 3, 4])
+    a[place] = np.nan
+    best, where = version.max_place(a.reshape(1, 2, 2, 1))
+    assert np.isnan(best.item()) and where.item() == place
 
 
 @BOTH
@@ -256,6 +225,20 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     assert_close(*back)
 
 
+@pytest.mark.parametrize("band", [1, 12, 2 ** 18])                       # cells of a unit of work: one position, a few, all
+@given(window=windows(), few=st.booleans())
+def test_fast_strongest_places_equal_the_loops_to_the_bit(band, window, few):
+    a = window[0]
+    if few:                                                             # many ties, and a nan among them
+        a = np.sign(a)
+        a[:, 2::4, ::3] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "BAND", band)
+        fast, slow = kernels.max_place(a), loops.max_place(a)
+    assert np.array_equal(fast[0], slow[0], equal_nan=True) and np.array_equal(fast[1], slow[1])
+    assert (fast[0].dtype, fast[1].dtype) == (a.dtype, np.int32)
+
+
 @given(window=windows())
 def test_fast_depthwise_convolutions_equal_the_loops(window):
     a_prev, f, stride, pad = window
@@ -266,6 +249,19 @@ def test_fast_depthwise_convolutions_equal_the_loops(window):
     back = [version.depthwise_conv2d_da_prev(dz, W, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
     assert_close(*back)
     assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
+
+
+@given(window=windows())
+def test_a_prelu_that_runs_with_its_convolution_equals_the_loops_of_both(window):
+    a_prev, f, stride, pad = window
+    n_C = a_prev.shape[3]
+    for name, W in (("conv2d", like(a_prev, *f, n_C, 9)), ("depthwise_conv2d", like(a_prev, *f, n_C))):
+        b, alpha = like(a_prev, W.shape[-1]), like(a_prev, W.shape[-1])
+        z = getattr(loops, name)(a_prev, W, b, stride, pad)
+        a, mask = getattr(kernels, f"{name}_prelu")(a_prev, W, b, stride, pad, alpha)
+        assert_close(a, loops.prelu(z.reshape(-1, z.shape[3]), alpha)[0].reshape(z.shape))
+        sure = np.abs(z) > 1e-4                                         # rounding may decide the others
+        assert mask.shape == z.shape and np.array_equal(mask[sure], z[sure] > 0)
 
 
 @given(window=windows(), dead=st.booleans())
@@ -376,169 +372,3 @@ def test_float32_avg_pool_over_a_large_window_sums_in_float64():
 def test_float32_l2_pool_of_very_small_and_very_large_numbers(size):
     a = kernels.l2_pool(np.full((1, 2, 2, 1), size, np.float32), 2, 2, 2, NO_PAD)
     assert a.item() == pytest.approx(2 * size, rel=1e-5, abs=0)         # the square of either does not fit into float32
-
-
-# ---- at the door ---------------------------------------------------------------------------------------------------------
-
-def compiled():
-    """How many signatures of each kernel exist: numba compiles one for every new kind of argument."""
-    return {name: len(kernel.signatures) for name, kernel in COMPILED.items()}
-
-
-@NAMES
-@needs_numba
-def test_loops_run_as_plain_python_and_agree(name):
-    args = arguments(np.float64)[name]
-    for plain, fast in zip(as_tuple(getattr(loops, name).py_func(*args)), as_tuple(getattr(loops, name)(*args))):
-        assert plain.dtype == fast.dtype and np.allclose(plain, fast, rtol=1e-13, atol=1e-13)
-
-
-@NAMES
-@BOTH_DTYPES
-def test_kernels_agree_with_the_loops_keep_dtype_and_leave_their_inputs_alone(name, dtype):
-    args, before = arguments(dtype)[name], arguments(dtype)[name]
-    for fast, slow in zip(as_tuple(getattr(kernels, name)(*args)), as_tuple(getattr(loops, name)(*args))):
-        assert_close(fast, slow) if slow.dtype.kind == "f" else np.testing.assert_array_equal(fast, slow)
-        assert slow.dtype in (dtype, np.uint16)
-    assert all(np.array_equal(arg, old) for arg, old in zip(args, before))
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-KINDS = {"read-only": read_only, "strided": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
-         "backwards": lambda array: array[::-1].copy()[::-1], "Fortran": np.asfortranarray}
-
-
-@needs_numba
-def test_a_style_step_needs_two_signatures_of_a_kernel_and_no_third():
-    net = Network({"conv1": Conv2D(3, 8), "relu1": ReLU(), "pool1": MaxPool2D(), "conv2": Conv2D(8, 8), "relu2": ReLU(),
-                   "pool2": AvgPool2D(), "conv3": Conv2D(8, 4, f=2, stride=2, pad=0), "relu3": ReLU()})
-    C = np.random.default_rng(0).random((1, 16, 24, 3))
-
-    def step(C, S):
-        list(style.transfer(net, C, S, steps=1, content_layer="relu2", lam={"relu1": 1, "relu3": 1}))
-
-    for dtype in (np.float32, np.float64):
-        step(C.astype(dtype), C[:, ::-1].astype(dtype))
-    before = compiled()
-    for dtype in (np.float32, np.float64):
-        step(read_only(C.astype(dtype)), C.astype(dtype)[:, ::-1, ::2])
-    assert compiled() == before
-    for name in ("gemm.im2col", "gemm.col2im_add", "winograd.tiles_in", "winograd.tiles_out", "pooling.max_rows", "pooling.max_rows_back",
-                 "loops.avg_pool", "loops.avg_pool_da_prev"):
-        assert before[name] == 2, f"{name} was compiled for {COMPILED[name].signatures}"
-
-
-@NAMES
-@BOTH_DTYPES
-@pytest.mark.parametrize("kind", KINDS)
-def test_any_kind_of_array_gives_the_same_numbers_and_compiles_nothing_new(kind, name, dtype):
-    args = arguments(dtype)[name]
-    plain, before = getattr(kernels, name)(*args), compiled()
-    odd = [KINDS[kind](arg) if isinstance(arg, np.ndarray) else arg for arg in args]
-    for a, b in zip(as_tuple(getattr(kernels, name)(*odd)), as_tuple(plain)):
-        assert np.array_equal(a, b) or np.allclose(a, b, rtol=1e-5, atol=1e-6)
-    assert compiled() == before
-
-
-# ---- threads -------------------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def threads():
-    """scratchnet.threads, set back at the end."""
-    before = scratchnet.threads()
-    yield scratchnet.threads
-    scratchnet.threads(before)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="only some systems fork")
-def test_c4_a_forked_child_has_threads_of_its_own():
-    code = ("import os, numpy as np; from scratchnet.layers import Conv2D; layer, x = Conv2D(8, 8), np.ones((4, 64, 64, 8), np.float32); "
-            "z = layer.forward(x)[0]; child = os.fork(); "
-            "same = np.array_equal(layer.forward(x)[0], z); "
-            "os._exit(0 if same else 3) if child == 0 else print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))")
-    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
-    assert run.stdout.strip() == "0", run.stderr
-
-
-@BOTH_DTYPES
-def test_n17_any_number_of_threads_gives_the_same_bits(threads, dtype):
-    rng = np.random.default_rng(0)
-    a_prev, W, W5, b = [rng.standard_normal(shape).astype(dtype) for shape in ((1, 60, 70, 32), (3, 3, 32, 48), (5, 5, 32, 48), (48,))]
-    dz, A = rng.standard_normal((1, 60, 70, 48)).astype(dtype), a_prev.reshape(-1, 32)
-
-    def everything(n):
-        threads(n)
-        results = [kernels.matmul(A.T, A), kernels.matmul(A, A[:32]), kernels.conv2d_db(dz)]
-        results += kernels.max_pool(a_prev, 3, 3, 2, (1, 1, 1, 1))
-        for filters, p in ((W, 1), (W5, 2)):
-            f, pad = len(filters), 4 * (p,)
-            results += [kernels.conv2d(a_prev, filters, b, 1, pad), kernels.conv2d_da_prev(dz, filters, 1, pad, 60, 70),
-                        kernels.conv2d_dW(a_prev, dz, 1, pad, f, f)]
-        return results
-
-    one, two, four = map(everything, (1, 2, 4))
-    assert all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, c in zip(one, two, four))
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_every_part_is_done_once_and_blas_gets_its_threads_back(threads, n):
-    threads(n)
-    before, done = blas_threads(), []
-    run(lambda part: done.append((part, max(blas_threads()))), range(20))
-    assert sorted(done) == [(part, 1) for part in range(20)] and blas_threads() == before
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_a_part_that_fails_ends_the_others_and_is_heard(threads, n):
-    threads(n)
-    before = blas_threads()
-    with pytest.raises(ZeroDivisionError):
-        run(lambda part: 1 / (3 - part), range(10))
-    assert blas_threads() == before
-
-
-# ---- where nothing can be written ----------------------------------------------------------------------------------------
-
-NOTHING_IS_WRITABLE = """
-import numba
-njit = numba.njit
-def refuse(*args, cache=False, **options):
-    if cache:
-        raise RuntimeError("cannot cache function: no locator available")
-    return njit(*args, **options)
-numba.njit = refuse
-"""
-
-
-def test_without_a_writable_folder_kernels_work_with_one_warning(monkeypatch):
-    njit = numba.njit
-
-    def refuse(*args, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function 'twice': no locator available for file '...'")
-        return njit(*args, **options)
-
-    monkeypatch.setattr(numba, "njit", refuse)
-    monkeypatch.delenv("SCRATCHNET_NO_CACHE", raising=False)
-    with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR") as warned:
-        twice = jit.kernel(lambda x: 2 * x)
-    assert twice(21) == 42 and len(warned) == 1
-
-
-def test_importing_all_kernels_without_a_writable_folder_warns_once():
-    run = subprocess.run([sys.executable, "-c", NOTHING_IS_WRITABLE + "import scratchnet.kernels"], capture_output=True, text=True,
-                         env={key: value for key, value in os.environ.items() if key != "SCRATCHNET_NO_CACHE"})
-    assert run.returncode == 0 and run.stderr.count("UserWarning") == 1
-
-
-def test_the_cache_can_be_switched_off(monkeypatch):
-    asked = []
-    monkeypatch.setattr(numba, "njit", lambda **options: asked.append(options) or (lambda function: function))
-    monkeypatch.setenv("SCRATCHNET_NO_CACHE", "1")
-    jit.kernel(len)
-    assert "cache" not in asked[0]

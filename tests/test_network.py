@@ -7,7 +7,7 @@ import pytest
 
 from scratchnet import gradcheck, models
 from scratchnet.activations import ReLU, Softmax
-from scratchnet.errors import ShapeError, WeightsError
+from scratchnet.errors import NumericsError, ShapeError, WeightsError
 from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, L2Pool2D, MaxPool2D
 from scratchnet.network import Branches, Network, Residual
 from scratchnet.normalisation import BatchNorm, L2Normalise, Preprocess
@@ -174,6 +174,33 @@ def test_an_unknown_layer_is_met_with_the_nearest_name():
                 lambda: net.backward({"relu_1": 0}, caches)):
         with pytest.raises(ShapeError, match=words):
             ask()
+
+
+def test_n1_n2_check_names_the_first_array_that_is_not_finite():
+    net, x = small(), pictures()
+    a, _ = net.forward(x)
+    checked, _ = net.forward(x, check=True)
+    assert list(checked) == list(a) and all(np.array_equal(checked[name], a[name]) for name in a)
+    x[0, 3, 5, 1] = np.nan
+    with pytest.raises(NumericsError, match=r"^the input, float64 \(2, 8, 6, 3\), has 1 NaN, first at \[0, 3, 5, 1\]; expected finite"):
+        net.forward(x, check=True)
+
+
+@pytest.mark.parametrize("key, bad, says", [
+    ("conv2.W", np.nan, r"^conv2.W, float64 \(3, 3, 4, 3\), has 1 NaN, first at \[1, 1, 2, 0\]"),
+    ("bn2.mean", np.inf, r"^bn2.mean, float64 \(3,\), has 1 infinite, first at \[0\]"),
+    ("conv1.W", -1e308, r"^the output of conv1, float64 \(2, 8, 6, 4\), has \d+ infinite, first at \[0, \d, \d, 0\]")])
+def test_n2_a_parameter_a_state_or_what_comes_of_them_is_named_though_a_relu_hides_it(key, bad, says):
+    net, x = small(), 100 * pictures()                 # -inf behind conv1: the ReLU gives 0, and no later array shows it
+    arrays = {name: array.astype(np.float64) for name, array in {**net.params, **net.state}.items()}
+    place = (1, 1, 2, 0) if arrays[key].ndim == 4 else (0,)
+    arrays[key][place] = bad
+    net = net.with_params(arrays, arrays)
+    with np.errstate(all="ignore"):
+        if bad == -1e308:
+            assert np.isfinite(net.forward(x, until="relu1")[0]["relu1"]).all()
+        with pytest.raises(NumericsError, match=says):
+            net.forward(x, check=True)
 
 
 def test_a_layer_that_was_not_run_is_refused_with_the_way_out():

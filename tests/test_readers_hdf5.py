@@ -242,7 +242,7 @@ def test_w16_numbers_that_are_none_are_counted(path):
 # ---- the process that reads ----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("child", ["import os; os.abort()", "print('hello')", "print('[1]' * 30000)", "print([1])", "", "raise OSError",
-                                   """print('{"name": "W", "shape": [1000], "dtype": "<f4"}\\nxyz')"""])
+                                   """print('{"name": "W", "shape": [1000], "dtype": "<f4", "stored": "<f4"}\\nxyz')"""])
 def test_w5_a_library_that_crashes_takes_nobody_with_it(monkeypatch, child):
     monkeypatch.setattr(apart, "CHILD", child)
     with pytest.raises(WeightsError, match="'vgg_keras.h5' is damaged .the HDF5 library crashed over it, or did not come to an end"):
@@ -259,7 +259,7 @@ def test_w5_a_library_that_does_not_come_to_an_end_is_stopped(monkeypatch):
 
 
 def test_w8_arrays_that_were_never_announced_are_not_taken_from_it(monkeypatch):
-    monkeypatch.setattr(apart, "CHILD", """print('{"name": "W", "shape": [1000000000], "dtype": "<f8"}')""")
+    monkeypatch.setattr(apart, "CHILD", """print('{"name": "W", "shape": [1000000000], "dtype": "<f8", "stored": "<f8"}')""")
     assert _peak(KERAS, "says it holds 7629 MB", max_bytes=2 ** 20) < 2 ** 20
 
 

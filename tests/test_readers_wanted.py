@@ -1,7 +1,11 @@
-"""Arrays that nobody wants stay in the file, of whatever kind it is: they are not given, take no memory, and are not looked at."""
+"""Arrays that nobody wants stay in the file, of whatever kind it is: they are not given, take no memory, and are not looked at.
+Those that are wanted take what they say they take, and little beside.
+"""
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 from safetensors.numpy import save_file
 
 from scratchnet import readers
@@ -39,3 +43,22 @@ def test_what_is_not_wanted_takes_no_memory_and_may_be_damaged(tmp_path, name):
     assert cost(path)[0] == "refused"
     found, peak, _ = cost(path, expect={"small": (3,)}, wanted=lambda each: each == "small")
     assert found == "read" and peak < 4                # MB; the large one has 16
+
+
+def write_h5(path, arrays):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, compression="gzip")
+
+
+ALL_WRITERS = {**WRITERS, "packed.npz": lambda path, arrays: np.savez_compressed(path, **arrays), "net.h5": write_h5,
+               "net.mat": lambda path, arrays: scipy.io.savemat(path, arrays, do_compression=True)}
+
+
+@pytest.mark.parametrize("name", ALL_WRITERS)
+def test_promise_1_a_good_file_takes_its_arrays_and_one_of_them_twice(tmp_path, name):
+    """Of files that are not good, every test of W6 to W9, W26 and W27 measures the same."""
+    path, arrays = tmp_path / name, {f"conv{i}": np.ones(10 ** 6, np.float32) for i in range(4)}
+    ALL_WRITERS[name](path, arrays)
+    found, peak, _ = cost(path, expect={each: array.shape for each, array in arrays.items()})
+    assert found == "read" and 15 < peak < 16 + 4 + 4, peak            # MB: four arrays, the copy of one, the largest limit on a list

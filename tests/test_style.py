@@ -227,6 +227,31 @@ def test_what_cannot_work_is_refused_before_the_first_step(settings, error, word
         style.transfer(NET, **given)
 
 
+# ---- borders -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("until, sides, left", [
+    ("relu5_1", (256, 218), (0, 10)), ("relu5_1", (33, 47), (1, 15)), ("relu5_1", (256, 208), (0, 0)),
+    ("relu4_1", (256, 218), (0, 2)), ("relu1_1", (33, 47), (0, 0))])
+def test_i21_what_poolings_leave_over_is_what_changes_nothing_behind_them(until, sides, left):
+    net = models.random_filters() if until != "relu5_1" else models.small_vgg()
+    assert style.left_over(net, until, (1, *sides, 3)) == left
+    rows, columns = net.summary((1, *sides, 3), until).rows[-1].shape[1:3]
+    assert (rows * style.step_of(net, until) + left[0], columns * style.step_of(net, until) + left[1]) == sides
+
+
+def test_i21_the_gradient_is_weaker_where_something_is_left_over():
+    net, x = models.small_vgg(), np.random.default_rng(0).random((1, 64, 64 + 15, 3)).astype(np.float32)
+    a, caches = net.forward(x, until="relu5_1", keep=["relu5_1"])
+    dx, _ = net.backward({"relu5_1": np.ones_like(a["relu5_1"])}, caches)
+    near, far = np.abs(dx[0, :, -4:]).sum(), np.abs(dx[0, :, :4]).sum()
+    assert style.left_over(net, "relu5_1", x.shape) == (0, 15) and near < 0.3 * far
+
+
+def test_i21_of_windows_that_overlap_nothing_is_said():
+    net = models.alexnet()
+    assert style.left_over(net, "relu4", (1, 225, 231, 3)) == (0, 0)
+
+
 # ---- memory --------------------------------------------------------------------------------------------------------------
 
 def test_memory_of_vgg19_is_within_sight_of_what_is_known():

@@ -73,6 +73,8 @@ def run(arguments):
     folder = _folder(arguments)
     print(f"C {_sides(C)}, S {_sides(S)}; network {source}; content {arguments.content_layer}, "
           f"style {' '.join(f'{l}={weight:g}' for l, weight in arguments.style_layers.items())}")
+    _say_what_was_resized(net, arguments, settings, C, S)
+    _say_what_is_left_over(net, deepest, C)
     _say_what_it_takes(net, C, S, settings, arguments.steps)
     steps = style.transfer(net, C, S, steps=arguments.steps, start=arguments.start, mix=arguments.mix, seed=arguments.seed,
                            optimizer=Adam(arguments.learning_rate), **settings)
@@ -144,15 +146,40 @@ def _folder(arguments):
     return folder
 
 
+def _say_what_was_resized(net, arguments, settings, C, S):
+    """Of pictures made smaller: how large they are in their files, and the memory that C would need as it is."""
+    for name, path, picture in (("C", arguments.content, C), ("S", arguments.style, S)):
+        n_H, n_W = images.stored_sides(path) if path else picture.shape[1:3]
+        if n_H * n_W > picture.shape[1] * picture.shape[2]:
+            line = f"{name} is {n_H}x{n_W} in '{path}', resized to {_sides(picture)}"
+            if name == "C":
+                line += f"; at its full size it would need {_bytes(_memory(net, (1, n_H, n_W, 3), settings))} of memory"
+            print(line + ".")
+
+
+def _say_what_is_left_over(net, deepest, C):
+    """The border where the deepest layer pulls less, and the crop without one."""
+    rows, columns = style.left_over(net, deepest, C.shape)
+    if rows or columns:
+        edges = " and ".join(f"{n} {what}" for n, what in ((rows, "rows"), (columns, "columns")) if n)
+        side = style.step_of(net, deepest)
+        print(f"The last {edges} of C fill no position of {deepest} ({side}x{side} pixels), which pulls less at that border. "
+              f"Cropped to {C.shape[1] - rows}x{C.shape[2] - columns}, C has none such.")
+
+
+def _memory(net, shape, settings):
+    return style.memory(net, shape, settings["content_layer"], settings["lam"])
+
+
 def _say_what_it_takes(net, C, S, settings, steps):
     """Memory from the shapes. Time from steps on two small copies, which also compiles what is not yet compiled: a step
     costs something in any case, for the filters, and something for each pixel."""
-    memory = style.memory(net, C.shape, settings["content_layer"], settings["lam"])
+    memory = _memory(net, C.shape, settings)
     print("timing two small steps (the first run on a machine compiles its kernels now) ...", end=" ", flush=True)
     (few, fast), (more, slow) = (_timed(net, C, S, settings, side) for side in (96, 192))
     a_pixel = max(0.0, (slow - fast) / (more - few)) if more > few else 0.0
     seconds = slow + a_pixel * (C.shape[1] * C.shape[2] - more)
-    print(f"about {_duration(seconds * (steps + 2))} for {steps} steps, and {memory / 2 ** 20:.0f} MB of memory.")
+    print(f"about {_duration(seconds * (steps + 2))} for {steps} step{'s' * (steps != 1)}, and {_bytes(memory)} of memory.")
 
 
 def _timed(net, C, S, settings, side):
@@ -229,7 +256,7 @@ def _draw(folder, record, arguments, pictures):
     stages = record.stages if record.stages[-1].i == last.i else [*record.stages, last]
     plots.contact_sheet(folder / "contact_sheet.png", [*pictures] + [step.G for step in stages],
                         ["content, C", "style, S"] + [f"step {step.i}" for step in stages])
-    if len(record.history) > 1:
+    if len(record.history) > 1 and any(step["J"] > 0 for step in record.history):      # S may be C: there is nothing to draw then
         plots.cost_curves(folder / "curves.png", record.history, arguments.alpha, arguments.beta,
                           arguments.style_layers, arguments.tv)
 
@@ -268,6 +295,10 @@ def _layers(text):
 
 def _sides(picture):
     return f"{picture.shape[1]}x{picture.shape[2]} (n_H x n_W)"
+
+
+def _bytes(n):
+    return f"{n / 2 ** 20:.0f} MB" if n < 2 ** 30 else f"{n / 2 ** 30:.1f} GB"
 
 
 def _duration(seconds):

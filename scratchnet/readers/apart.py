@@ -1,7 +1,7 @@
 """The HDF5 library believes what it reads: a few flipped bits crash it, or have it take all memory there is.
 
 So it works in a process of its own, which may die. Arrays come back through a pipe, one after the other: a line of JSON,
-{"name", "shape", "dtype"}, then the bytes; at the end {"end": true}, or {"refused": "words"}.
+{"name", "shape", "dtype", "stored"}, then the bytes; at the end {"end": true}, or {"refused": "words"}.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from scratchnet.errors import WeightsError
-from scratchnet.readers.arrays import check_total
+from scratchnet.readers.arrays import check_total, said_of_halves
 
 CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from scratchnet.readers import apart; apart.answer(*sys.argv[2:])"
 SECONDS, BYTES_A_SECOND = 30, 5e6                      # a slow disk is faster than this
@@ -26,6 +26,7 @@ LONGEST = 2 ** 16                                      # of a line
 
 def read(reader, path, max_bytes, kinds, wanted):
     """{name: array}: what `arrays` of that module, hdf5 or mat73, yields in another process; what is not wanted is let go here.
+    And what is to be said of them, [text].
 
     Raises WeightsError for what it refuses, and when it dies or does not come to an end.
     """
@@ -36,26 +37,26 @@ def read(reader, path, max_bytes, kinds, wanted):
         clock.daemon = True
         clock.start()
         try:
-            arrays = _collected(child.stdout, path, max_bytes, wanted)
+            collected = _collected(child.stdout, path, max_bytes, wanted)
         finally:
             clock.cancel()
             child.kill()
-    if arrays is None:
+    if collected is None:
         raise WeightsError(f"'{path.name}' is damaged (the HDF5 library crashed over it, or did not come to an end). Get the file again.")
-    return arrays
+    return collected
 
 
 def _collected(pipe, path, max_bytes, wanted):
-    """{name: array} out of the pipe; None when it ends too early."""
-    arrays, total = {}, 0
+    """{name: array} out of the pipe, and the notes; None when it ends too early."""
+    arrays, dtypes, total = {}, [], 0
     while line := pipe.readline(LONGEST):
         try:
             said = json.loads(line)
             if "end" in said:
-                return arrays
+                return arrays, said_of_halves(dtypes)
             if "refused" in said:
                 raise WeightsError(said["refused"])
-            name, shape, dtype = said["name"], tuple(said["shape"]), np.dtype(said["dtype"])
+            name, shape, dtype, stored = said["name"], tuple(said["shape"]), np.dtype(said["dtype"]), np.dtype(said["stored"])
         except (json.JSONDecodeError, TypeError, KeyError):
             return None
         total += math.prod(shape) * dtype.itemsize
@@ -65,6 +66,7 @@ def _collected(pipe, path, max_bytes, wanted):
             return None
         if wanted(name):
             arrays[name] = array
+            dtypes.append(stored)
     return None
 
 
@@ -75,8 +77,9 @@ def answer(reader, path, max_bytes, kinds):
     path, pipe = Path(path), sys.stdout.buffer
     module = importlib.import_module(f"scratchnet.readers.{reader}")
     try:
-        for name, array in module.arrays(path, float(max_bytes), kinds, little_memory):
-            pipe.write(json.dumps({"name": name, "shape": array.shape, "dtype": array.dtype.str}).encode() + b"\n")
+        for name, array, stored in module.arrays(path, float(max_bytes), kinds, little_memory):
+            line = {"name": name, "shape": array.shape, "dtype": array.dtype.str, "stored": stored.str}
+            pipe.write(json.dumps(line).encode() + b"\n")
             pipe.write(array.tobytes() if array.size < 2 else memoryview(array.reshape(-1)).cast("B"))
         said = {"end": True}
     except WeightsError as e:

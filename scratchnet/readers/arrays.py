@@ -70,6 +70,17 @@ def is_half(dtype):
     return dtype is BFLOAT16 or dtype == np.float16
 
 
+def said_of_halves(dtypes):
+    """[the note on those of these dtypes that reading made float32 of], or []."""
+    halves = sum(map(is_half, dtypes))
+    return [f"{halves} of its arrays {are(halves)} in half precision, read as float32"] * (halves > 0)
+
+
+def are(count):
+    """1 is, 2 are."""
+    return "is" if count == 1 else "are"
+
+
 def bytes_read(shape, dtype):
     """What an array takes once it is read."""
     return math.prod(shape) * (4 if is_half(dtype) else dtype.itemsize)

@@ -21,7 +21,7 @@ def is_one(path):
 
 
 def read(path, max_bytes, expect=None, wanted=every):
-    """{"conv1_w": array}: the .csv files of the folder that are wanted, in float64, in the shape that `expect` has, else (n,)."""
+    """{"conv1_w": array}: the .csv files of the folder that are wanted, in float64, in the shape that `expect` has, else (n,); and []."""
     files = sorted(file for file in path.glob("*.csv") if file.is_file() and wanted(file.stem))
     if len(files) > MOST:
         raise WeightsError(f"'{path.name}' holds {len(files)} .csv files; at most {MOST} are read.")
@@ -44,4 +44,4 @@ def read(path, max_bytes, expect=None, wanted=every):
             raise WeightsError(f"{where} holds {count} numbers, expected {math.prod(shape)}, of shape {tuple(shape)}.")
         with damage_in(where):
             arrays[file.stem] = finished(where, np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=1).reshape(shape))
-    return arrays
+    return arrays, []

@@ -19,7 +19,7 @@ OF_THE_OPTIMISER = "optimizer_weights"                # beside the weights in a 
 
 
 def read(path, max_bytes, kinds="f", wanted=every):
-    """{"block1_conv1/block1_conv1_W_1:0": array}: every dataset that is wanted, under the path that it has in the file."""
+    """{"block1_conv1/block1_conv1_W_1:0": array}: every dataset that is wanted, under the path that it has in the file; and [note]."""
     needed(path, "h5py")
     with open(path, "rb") as file:
         start = file.read(15)
@@ -30,7 +30,7 @@ def read(path, max_bytes, kinds="f", wanted=every):
 
 
 def arrays(path, max_bytes, kinds, limit):
-    """The same as (name, array), one after the other, in this very process. limit(n) is told how much memory they will take."""
+    """(name, array, dtype in the file), one after the other, in this very process. limit(n) is told how much memory they will take."""
     h5py = needed(path, "h5py")
     limit(0)
     with damage_in(f"'{path.name}'"), h5py.File(path, "r", locking=False) as file:
@@ -38,7 +38,7 @@ def arrays(path, max_bytes, kinds, limit):
 
 
 def numbers(path, datasets, max_bytes, kinds, limit):
-    """(name, array) of {name: dataset}, after every check that needs no reading."""
+    """(name, array, dtype in the file) of {name: dataset}, after every check that needs no reading."""
     largest = 0
     for name, dataset in datasets.items():
         _check_claims(f"'{path.name}': {name!r}", dataset, kinds)
@@ -51,7 +51,7 @@ def numbers(path, datasets, max_bytes, kinds, limit):
         where = f"'{path.name}': {name!r}"
         with damage_in(where):
             array = finished(where, dataset[()])
-        yield name, array
+        yield name, array, dataset.dtype
 
 
 def _datasets(h5py, path, group, prefix="", seen=None):

@@ -22,6 +22,7 @@ def read(path, max_bytes, kinds="f", wanted=every):
     """{"conv1_1.weights{1}": filters, "conv1_1.weights{2}": biases, ..., "normalization.averageImage": ...}, shapes as in MATLAB.
 
     Older files have `filters` and `biases`: "conv1_1.filters". The arrays of a file without layers have their own names.
+    Beside them, what is to be said of them: nothing, [], for MATLAB has no halves.
     """
     if mat73.is_one(path):
         return mat73.read(path, max_bytes, kinds, wanted)
@@ -39,7 +40,7 @@ def read(path, max_bytes, kinds="f", wanted=every):
         if wanted(name):
             check_kind(where, array.dtype, kinds)
             arrays[name] = finished(where, array)
-    return arrays
+    return arrays, []
 
 
 def _loaded(scipy_io, file, names):

@@ -32,8 +32,8 @@ def arrays(path, max_bytes, kinds, limit):
     h5py = needed(path, "h5py")
     limit(0)
     with damage_in(f"'{path.name}'"), h5py.File(path, "r", locking=False) as file:
-        for name, array in numbers(path, dict(_datasets(h5py, path, file)), max_bytes, kinds, limit):
-            yield name, np.ascontiguousarray(array.T)
+        for name, array, dtype in numbers(path, dict(_datasets(h5py, path, file)), max_bytes, kinds, limit):
+            yield name, np.ascontiguousarray(array.T), dtype
 
 
 def _datasets(h5py, path, file):

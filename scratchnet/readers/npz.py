@@ -14,7 +14,7 @@ import numpy as np
 from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
 from scratchnet.readers import zips
-from scratchnet.readers.arrays import check_kind, check_total, damage_in, every, finished, is_number, raw
+from scratchnet.readers.arrays import check_kind, check_total, damage_in, every, finished, is_number, raw, said_of_halves
 
 FORMAT = 1
 NOTES = "scratchnet"          # the member that holds what is not an array, as JSON text
@@ -24,13 +24,15 @@ LENGTHS = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}     # how a .npy st
 
 
 def read(path, max_bytes, kinds="f", wanted=every):
-    """{name: array} of those arrays of an .npz that are wanted, at most max_bytes of them."""
+    """{name: array} of those arrays of an .npz that are wanted, at most max_bytes of them, and what is to be said of them, [text]."""
     with _opened(path) as (archive, members):
         _notes(path, archive, members)                 # a file of a newer format is refused here as well
         members = {name: info for name, info in members.items() if name != NOTES and wanted(name)}
         total = sum(info.file_size for info in members.values())
         check_total(f"'{path.name}'", total, max_bytes)
-        return {name: _numbers(f"'{path.name}': {name!r}", archive, info, kinds) for name, info in members.items()}
+        dtypes = []
+        arrays = {name: _numbers(f"'{path.name}': {name!r}", archive, info, kinds, dtypes) for name, info in members.items()}
+    return arrays, said_of_halves(dtypes)
 
 
 def read_notes(path):
@@ -84,10 +86,11 @@ def _opened(path):
 
 # ---- one member ----------------------------------------------------------------------------------------------------------
 
-def _numbers(where, archive, info, kinds):
-    """One array of finite numbers, C-contiguous, in this machine's byte order, halves as float32."""
+def _numbers(where, archive, info, kinds, dtypes):
+    """One array of finite numbers, C-contiguous, in this machine's byte order, halves as float32. What it was goes into dtypes."""
     def check(shape, dtype):
         check_kind(where, dtype, kinds)
+        dtypes.append(dtype)
 
     return finished(where, _array(where, archive, info, check))
 

@@ -11,15 +11,14 @@ file has, and what the caller will take, before a number is read. Source: torch/
 import contextlib
 import io
 import os
-import warnings
 import zipfile
 
 import numpy as np
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers import pickles, zips
-from scratchnet.readers.arrays import (bytes_read, check_kind, check_total, damage_in, every, finished, is_half, is_left_out, raw,
-                                       stored)
+from scratchnet.readers.arrays import (bytes_read, check_kind, check_total, damage_in, every, finished, is_left_out, raw,
+                                       said_of_halves, stored)
 from scratchnet.readers.pickles import Tensor
 
 MAGIC, PROTOCOL = 0x1950a86a20f9469cfc6c, 1001
@@ -29,9 +28,9 @@ NO_STATE = "not a torch state file (a dict of tensors). scratchnet does not open
 
 
 def read(path, max_bytes, kinds="f", wanted=every):
-    """{name: array} of the one dict of tensors that a .pth or .pt file holds, of those that are wanted.
+    """{name: array} of the one dict of tensors that a .pth or .pt file holds, of those that are wanted; and what is to be said, [text].
 
-    Views of one storage become arrays of their own; halves become float32, and that is noted in a warning. Raises WeightsError.
+    Views of one storage become arrays of their own; halves become float32. Raises WeightsError.
     """
     with _opened(path) as (saved, numbers_of):
         state, notes = _state(path, saved)
@@ -42,13 +41,10 @@ def read(path, max_bytes, kinds="f", wanted=every):
         arrays = dict.fromkeys(tensors)
         for names in users.values():
             arrays.update(_arrays(path, {name: tensors[name] for name in names}, numbers_of))
-    halves = sum(is_half(tensor.storage.dtype) for tensor in tensors.values())
+    notes += said_of_halves(tensor.storage.dtype for tensor in tensors.values())
     shared = sum(len(names) for names in users.values() if len(names) > 1)
-    notes += [f"{halves} of its arrays are in half precision, read as float32"] * (halves > 0)
     notes += [f"{shared} of its arrays share numbers with others, and become arrays of their own"] * (shared > 0)
-    if notes:
-        warnings.warn(f"'{path.name}': {'; '.join(notes)}.", stacklevel=3)
-    return arrays
+    return arrays, notes
 
 
 # ---- the dict ------------------------------------------------------------------------------------------------------------

@@ -11,14 +11,13 @@ straight into their arrays, of every kind in the same way.
 import json
 import math
 import os
-import warnings
 from collections import Counter
 
 import numpy as np
 
 from scratchnet.errors import WeightsError
 from scratchnet.readers.arrays import (BFLOAT16, MAX_AXES, bytes_read, check_kind, check_total, damage_in, every, finished,
-                                       is_half, is_left_out, needed, raw, stored)
+                                       is_left_out, needed, raw, said_of_halves, stored)
 
 MAX_HEADER = 2 ** 20          # an array takes some 100 bytes of it
 KINDS = {**{name: np.dtype(kind) for name, kind in {
@@ -27,7 +26,7 @@ KINDS = {**{name: np.dtype(kind) for name, kind in {
 
 
 def read(path, max_bytes, kinds="f", wanted=every):
-    """{name: array} of the wanted ones of a .safetensors file; halves become float32, noted in a warning. Raises WeightsError."""
+    """{name: array} of the wanted ones of a .safetensors file, halves as float32; and what is to be said, [text]. Raises WeightsError."""
     safe_open = needed(path, "safetensors").safe_open
     entries, start = _entries(path)
     entries = {name: entry for name, entry in entries.items() if wanted(name) and not is_left_out(name, entry[0], kinds)}
@@ -41,10 +40,7 @@ def read(path, max_bytes, kinds="f", wanted=every):
             file.seek(start + offset)
             array = raw(where, file, math.prod(shape) * stored(dtype).itemsize).view(stored(dtype)).reshape(shape)
             arrays[name] = finished(where, array, dtype)
-    halves = sum(is_half(dtype) for dtype, _, _ in entries.values())
-    if halves:
-        warnings.warn(f"'{path.name}': {halves} of its arrays are in half precision, read as float32.", stacklevel=3)
-    return arrays
+    return arrays, said_of_halves(dtype for dtype, _, _ in entries.values())
 
 
 def _entries(path):

@@ -1,0 +1,31 @@
+"""Every figure of the package: an idea is understood when it has been seen, so each one ends here, in a file.
+
+    pictures.py   contact_sheet        pictures beside each other, each with its name
+    curves.py     cost_curves          J and its parts over the steps of style transfer
+                  error_curve          the error of a gradient check over its step h
+                  training_curves      what a training has left to learn
+                  triplet_curves       J, active triplets and one-shot accuracy by epoch
+    faces.py      pair_sheet           two faces, the distance under them, one person or two
+                  identify_sheet       a face and the nearest people of a gallery
+    thresholds.py distance_histograms  the distances of one person's pairs and of two people's, and tau between them
+                  roc_curve            TAR over FAR, at every tau at once
+                  far_frr              both errors over tau
+    encodings.py  triplet_plane        a batch around its anchor, with the rings of the triplet loss
+                  encodings_over_time  encodings in the plane, from epoch to epoch
+    matrices.py   gram_heatmap         a style matrix, or two of them and their difference
+                  grid                 small matrices with their numbers, to follow an example by hand
+    page.py       the look that all of them share
+
+Each writes `path`, in the format of its ending or else as PNG, and returns it; the file is there whole or not at all.  There is
+no window, no display, no state: figures are objects, laid out in pixels.  Titles are drawn as they are given, a $ is a dollar.
+"""
+
+from scratchnet.plots.curves import cost_curves, error_curve, training_curves, triplet_curves
+from scratchnet.plots.encodings import encodings_over_time, triplet_plane
+from scratchnet.plots.faces import identify_sheet, pair_sheet
+from scratchnet.plots.matrices import gram_heatmap, grid
+from scratchnet.plots.pictures import contact_sheet
+from scratchnet.plots.thresholds import distance_histograms, far_frr, roc_curve
+
+__all__ = ["contact_sheet", "cost_curves", "distance_histograms", "encodings_over_time", "error_curve", "far_frr", "gram_heatmap", "grid",
+           "identify_sheet", "pair_sheet", "roc_curve", "training_curves", "triplet_curves", "triplet_plane"]
