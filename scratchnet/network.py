@@ -22,12 +22,13 @@ class Network:
     """Layers by name, in order.
 
     layers  {name: layer}: {"conv1_1": Conv2D(3, 64), "relu1_1": ReLU(), ...}
+    name    of a network that is known by one, such as "mobilefacenet": what belongs to it, a threshold, is found by it
     params, state   flat dicts of all layers' arrays, {"conv1_1.W": ...}, as in the files
     """
 
-    def __init__(self, layers, frozen=False):
+    def __init__(self, layers, frozen=False, name=None):
         self.layers = dict(layers)
-        self.frozen = frozen
+        self.frozen, self.name = frozen, name
 
     def __repr__(self):
         return f"{type(self).__name__}({self.layers!r})"
@@ -83,9 +84,7 @@ class Network:
             else:
                 x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
             if check:
-                for key, array in [*layer.params.items(), *layer.state.items()]:
-                    expect_finite(array, f"{name}.{key}")
-                expect_finite(x, f"the output of {name}")
+                _expect_finite(name, layer, x)
             if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
                 a[name] = x
         return a, caches
@@ -164,7 +163,7 @@ class Network:
             own = {key: params[f"{name}.{key}"] for key in layer.params}
             own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
             layers[name] = with_arrays(layer, own, own_state, frozen)
-        return Network(layers, frozen)
+        return Network(layers, frozen, self.name)
 
     def astype(self, dtype):
         """The same network in another precision: float32 to run, float64 to check."""
@@ -180,7 +179,7 @@ class Network:
         """
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         layers = {name: self.layers[name] for name in self.names[:last]}
-        net = Network(folded(layers) if fold else layers)
+        net = Network(folded(layers) if fold else layers, name=self.name if until is None else None)
         return net.with_params({key: array.copy() for key, array in net.params.items()},
                                {key: array.copy() for key, array in net.state.items()}, frozen=True)
 
@@ -229,6 +228,13 @@ class Network:
         """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
+
+
+def _expect_finite(name, layer, a):
+    """Raises NumericsError that names the first array of a layer, or its output, with NaN or infinity."""
+    for key, array in [*layer.params.items(), *layer.state.items()]:
+        expect_finite(array, f"{name}.{key}")
+    expect_finite(a, f"the output of {name}")
 
 
 def _poured_in(dx, da, name):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scratchnet import kernels
 from scratchnet.errors import ShapeError
 from scratchnet.shapes import check_counts, expect_batch, expect_floats, expect_gradient
 
@@ -145,31 +146,31 @@ class BatchNorm:
         a_prev = expect_floats(a_prev)
         if a_prev.shape[-1] != self.n_C:
             raise ShapeError(f"BatchNorm: a_prev has shape {a_prev.shape}; expected {self.n_C} channels, last.")
-        axes, new = tuple(range(a_prev.ndim - 1)), None
+        new, rows = None, a_prev.reshape(-1, self.n_C)
         mean, var = self.state["mean"], self.state["var"]
         if training:
-            n = a_prev.size // self.n_C
+            n = len(rows)
             if n < 2:
                 raise ShapeError("BatchNorm in training needs at least two values a channel; got one.")
-            mean, var = a_prev.mean(axis=axes, dtype=np.float64), a_prev.var(axis=axes, dtype=np.float64)
+            mean, var = kernels.batchnorm_moments(rows)
             new = {name: ((1 - self.momentum) * self.state[name] + self.momentum * now).astype(self.state[name].dtype)
                    for name, now in (("mean", mean), ("var", var * n / (n - 1)))}
-        rate = (1 / np.sqrt(var.astype(np.float64) + self.eps)).astype(a_prev.dtype)
-        a_hat = (a_prev - mean.astype(a_prev.dtype)) * rate
-        z = a_hat * self.params["gamma"].astype(a_prev.dtype) + self.params["beta"].astype(a_prev.dtype)
-        return z, (a_hat if params or training else None, rate, new, params, a_prev.shape)
+        rate = 1 / np.sqrt(var.astype(np.float64) + self.eps)
+        mean, rate, gamma, beta = (array.astype(a_prev.dtype) for array in (mean, rate, self.params["gamma"], self.params["beta"]))
+        z, a_hat = kernels.batchnorm(rows, mean, rate, gamma, beta)
+        return z.reshape(a_prev.shape), (a_hat if params or training else None, rate, new, params, a_prev.shape)
 
     def backward(self, dz, cache):
         a_hat, rate, new, params, shape = cache
-        expect_gradient(dz, shape)
-        da_hat = dz * self.params["gamma"].astype(dz.dtype)
+        dz, gamma = expect_gradient(dz, shape).reshape(-1, self.n_C), self.params["gamma"].astype(dz.dtype)
         if a_hat is None:
-            return da_hat * rate, {}
-        axes = tuple(range(dz.ndim - 1))
-        grads = {"gamma": np.sum(dz * a_hat, axis=axes), "beta": np.sum(dz, axis=axes)}
-        if new is not None:                            # the batch's own mean and variance depend on a_prev too
-            da_hat = da_hat - da_hat.mean(axis=axes) - a_hat * np.mean(da_hat * a_hat, axis=axes)
-        return da_hat * rate, grads if params else {}
+            return (dz * (gamma * rate)).reshape(shape), {}
+        dbeta, dgamma = kernels.batchnorm_sums(dz, a_hat)
+        grads = {"gamma": dgamma.astype(dz.dtype), "beta": dbeta.astype(dz.dtype)} if params else {}
+        if new is None:
+            return (dz * (gamma * rate)).reshape(shape), grads
+        means = ((total / len(dz)).astype(dz.dtype) for total in (dbeta, dgamma))      # they depend on a_prev too
+        return kernels.batchnorm_da_prev(dz, a_hat, gamma * rate, *means).reshape(shape), grads
 
     def new_state(self, cache):
         """The running mean and variance after this batch, or None outside training."""

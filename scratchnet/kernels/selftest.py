@@ -45,6 +45,10 @@ def _max_pool(random, sides, f=2, stride=2):
     return {"max_pool": (a_prev, *window), "max_pool_da_prev": (random(*a.shape), winner, *window, *sides)}
 
 
+def _max_place(random, sides):
+    return {"max_place": (random(2, *sides, CHANNELS),)}
+
+
 def _avg_pool(random, sides):
     window, a_prev = (2, 2, 2, (0, 0, 0, 0)), random(2, *sides, CHANNELS)
     a = kernels.avg_pool(a_prev, *window)
@@ -55,6 +59,12 @@ def _l2_pool(random, sides):
     window, a_prev = (2, 2, 2, (0, 0, 0, 0)), random(2, *sides, CHANNELS)
     a = kernels.l2_pool(a_prev, *window)
     return {"l2_pool": (a_prev, *window), "l2_pool_da_prev": (random(*a.shape), a_prev, a, *window)}
+
+
+def _batchnorm(random, sides):
+    rows, channel = random(2 * math.prod(sides), CHANNELS), random(CHANNELS)
+    return {"batchnorm_moments": (rows,), "batchnorm": (rows, channel, channel + 2, channel, channel),
+            "batchnorm_sums": (rows, rows[::-1]), "batchnorm_da_prev": (rows, rows[::-1], channel, channel, channel)}
 
 
 def _halved(sides, stride):
@@ -93,8 +103,10 @@ CASES = {                                             # what is tried: random ar
     "PReLU": _prelu,
     "max pooling 2x2": _max_pool,
     "max pooling 3x3": lambda random, sides: _max_pool(random, sides, f=3),
+    "strongest place": _max_place,
     "average pooling": _avg_pool,
     "L2 pooling": _l2_pool,
+    "BatchNorm": _batchnorm,
 }
 
 

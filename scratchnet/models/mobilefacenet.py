@@ -60,7 +60,7 @@ def _table(rng):
         "linear7": DepthwiseConv2D(head, (7, 6), 1, 0, bias=False, rng=rng), "linear7_bn": BatchNorm(head),
         "linear1": Conv2D(head, n_f, 1, bias=False, rng=rng), "linear1_bn": BatchNorm(n_f),
         "raw": Flatten(), "encoding": L2Normalise(),
-    })
+    }, name="mobilefacenet")
 
 
 def _block(n_C_prev, n_C, expansion, stride, rng):

@@ -54,7 +54,7 @@ def _table(rng):
         "conv3": Conv2D(64, 192, 3, rng=rng),     "bn3": BatchNorm(192), "relu3": ReLU(), "lrn2": LRN(), "pool2": MaxPool2D(3, 2, 1),
         **{f"inception_{name}": _inception(*sizes, rng) for name, sizes in INCEPTION.items()},
         "pool5": AvgPool2D(3, 1), "flatten": Flatten(), "dense": Dense(736, 128, rng=rng), "encoding": L2Normalise(),
-    })
+    }, name="nn4_small2")
 
 
 def _inception(n_C_prev, three, five, pool, one, rng):
