@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import kernels
-from scratchnet.kernels import gemm, loops, pointwise, winograd
+from scratchnet.kernels import gemm, loops, pointwise, pooling, winograd
 from scratchnet.layers import AvgPool2D, L2Pool2D, MaxPool2D
 from tests.close import assert_close
 
@@ -99,6 +99,22 @@ def test_nan_wins_a_max_pool(version, place):
     a_prev[place] = np.nan
     a, winner = version.max_pool(a_prev.reshape(1, 2, 2, 1), 2, 2, 2, NO_PAD)
     assert np.isnan(a.item()) and winner.item() == place
+
+
+@BOTH
+def test_the_strongest_place_of_each_channel_is_the_first_in_reading_order(version):
+    a = np.stack([picture([1, 3, 2], [3, 0, 3])[..., 0], picture([-5, -4, -6], [-7, -8, -1])[..., 0]], axis=-1)
+    best, place = version.max_place(a)
+    assert best.tolist() == [[3, -1]] and place.tolist() == [[1, 5]] and place.dtype == np.int32
+
+
+@BOTH
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_the_strongest_place(version, place):
+    a = np.array([1., 9, 3, 4])
+    a[place] = np.nan
+    best, where = version.max_place(a.reshape(1, 2, 2, 1))
+    assert np.isnan(best.item()) and where.item() == place
 
 
 @BOTH
@@ -207,6 +223,20 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     da = like(a_prev, *a.shape)
     back = [version.max_pool_da_prev(da, winner, *f, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
     assert_close(*back)
+
+
+@pytest.mark.parametrize("band", [1, 12, 2 ** 18])                       # cells of a unit of work: one position, a few, all
+@given(window=windows(), few=st.booleans())
+def test_fast_strongest_places_equal_the_loops_to_the_bit(band, window, few):
+    a = window[0]
+    if few:                                                             # many ties, and a nan among them
+        a = np.sign(a)
+        a[:, 2::4, ::3] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "BAND", band)
+        fast, slow = kernels.max_place(a), loops.max_place(a)
+    assert np.array_equal(fast[0], slow[0], equal_nan=True) and np.array_equal(fast[1], slow[1])
+    assert (fast[0].dtype, fast[1].dtype) == (a.dtype, np.int32)
 
 
 @given(window=windows())

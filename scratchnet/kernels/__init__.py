@@ -187,6 +187,11 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     return pooling.max_pool_da_prev(_plain(da), _plain(winner), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
 
 
+def max_place(a):
+    """The largest of each channel of a map, and where it is. See loops.max_place."""
+    return pooling.max_place(_plain(a))
+
+
 def _pooling(f_H, f_W):
     """Sums over large windows, which are rare, lose digits in float32: the loops add them up in float64."""
     return pooling if f_H * f_W <= 64 else loops

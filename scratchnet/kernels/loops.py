@@ -309,6 +309,24 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
 
 
 @kernel
+def max_place(a):
+    """best_{mk} = max_{ij} a_{mijk}, and its place i n_W + j: the strongest position of each channel.
+
+    NaN always wins. Among equals the first in reading order wins.   (m, n_H, n_W, n_C) -> (m, n_C), and the same shape of int32
+    """
+    n_m, n_H, n_W, n_C = a.shape
+    best = a[:, 0, 0, :].copy()
+    place = np.zeros((n_m, n_C), np.int32)
+    for m in range(n_m):
+        for i in range(n_H):
+            for j in range(n_W):
+                for k in range(n_C):
+                    if a[m, i, j, k] > best[m, k] or np.isnan(a[m, i, j, k]):
+                        best[m, k], place[m, k] = a[m, i, j, k], i * n_W + j
+    return best, place
+
+
+@kernel
 def avg_pool(a_prev, f_H, f_W, stride, pad):
     """a_{mijk} = 1 / (f_H f_W) sum_{uv} a_prev_{m, i s + u - p, j s + v - p, k}; padding counts as zeros.
 

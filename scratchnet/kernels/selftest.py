@@ -45,6 +45,10 @@ def _max_pool(random, sides, f=2, stride=2):
     return {"max_pool": (a_prev, *window), "max_pool_da_prev": (random(*a.shape), winner, *window, *sides)}
 
 
+def _max_place(random, sides):
+    return {"max_place": (random(2, *sides, CHANNELS),)}
+
+
 def _avg_pool(random, sides):
     window, a_prev = (2, 2, 2, (0, 0, 0, 0)), random(2, *sides, CHANNELS)
     a = kernels.avg_pool(a_prev, *window)
@@ -99,6 +103,7 @@ CASES = {                                             # what is tried: random ar
     "PReLU": _prelu,
     "max pooling 2x2": _max_pool,
     "max pooling 3x3": lambda random, sides: _max_pool(random, sides, f=3),
+    "strongest place": _max_place,
     "average pooling": _avg_pool,
     "L2 pooling": _l2_pool,
     "BatchNorm": _batchnorm,
