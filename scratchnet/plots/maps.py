@@ -120,7 +120,8 @@ def pair_maps(path, img1, img2, maps_1, maps_2, d, tau=None, title=None):
     if title is None:
         title = "What brings these two near each other" if tau is None else \
             f"Why did it say {'same' if d <= tau else 'two people'}?"
-    subtitle = f"d = {page.short(d)}{'' if tau is None else f',  τ = {page.short(tau)}'};   orange brings them nearer, blue drives them apart"
+    threshold = "" if tau is None else f",  τ = {page.short(tau)}"
+    subtitle = f"d = {page.short(d)}{threshold};   orange brings them nearer, blue drives them apart"
     tops = {name: max(tops[name] for tops in map(_tops, both)) for name in both[0]}
     fig = _rows(list(zip(pictures, both)), [tops, tops], title, subtitle, ["picture 1", "picture 2"])
     return page.save(fig, path)

@@ -10,13 +10,14 @@ from scratchnet.errors import ShapeError
 from scratchnet.plots import page
 
 ACROSS, GAP = 3, 2                              # patches on a side of a block, and pixels between them
+PLATE = "#e9ecf0"                               # under a block: white patches on white paper would have no edge
 NINE = ACROSS * ACROSS
 SMALL = dict(size=8.5, color=page.GREY)
 
 RULES = {                                       # of attribution.back_to_pixels, and how a sheet calls them
-    "deconv":   ("deconvnet", "back through da > 0"),
-    "guided":   ("guided", "back through both"),
-    "gradient": ("plain gradient", "back through z > 0"),
+    "deconv":   ("deconvnet", "ReLUs pass da > 0"),
+    "guided":   ("guided", "pass da > 0 where z > 0"),
+    "gradient": ("plain gradient", "pass da where z > 0"),
 }
 
 
@@ -202,13 +203,12 @@ def _side(side):
 
 
 def _block(ax, patches, left, top, side, scale):
-    """Nine patches at one scale, each in the middle of its place; a frame where there are none."""
+    """Nine patches at one scale, each in the middle of its place, on a pale plate."""
+    page.frame(ax, left, top, _side(side), _side(side), fill=True, facecolor=PLATE, edgecolor="none", zorder=-1)
     for k, (patch, _) in enumerate(patches[:NINE]):
         h, w = (max(1, round(scale * n)) for n in patch.shape[:2])
         row, column = divmod(k, ACROSS)
         page.put(ax, patch, left + column * (side + GAP) + (side - w) // 2, top + row * (side + GAP) + (side - h) // 2, w, h)
-    if not patches:
-        page.frame(ax, left + .5, top + .5, _side(side) - 1, _side(side) - 1, edgecolor=page.HAIR, linewidth=1)
 
 
 def _strongest(patches):
