@@ -31,7 +31,7 @@ def receptive_fields(path, picture, boxes, title="What a unit sees grows from la
     tints = colormaps["plasma"](np.linspace(.05, .8, max(2, len(boxes))))
     ends, by_size = [], sorted(boxes.items(), key=lambda item: item[1][2] - item[1][0])
     for (name, (top, left, bottom, right)), tint in zip(by_size, tints):
-        ends.append((f"{name}   {bottom - top} × {right - left}", [right - .5], [(top + bottom) / 2 - .5], dict(color=tint)))
+        ends.append((f"{name}   {bottom - top} × {right - left}", [right - .5], [top - .5], dict(color=tint)))
     names = 44 + int(max(page.text_width(name) for name, *_ in ends))
     subtitle = "height × width in pixels of the picture"
     fig = page.figure(max(24 + w + names, page.heading_width(title, subtitle)), 84 + max(h, 17 * len(boxes)) + 24)
