@@ -1,6 +1,6 @@
-"""What bends the straight lines: ReLU, sigmoid, tanh, softmax, each with its slope beneath it.
+"""What bends the straight lines: ReLU, PReLU, sigmoid, tanh, softmax, each with its slope beneath it.
 
-They are layers like all others (see layers.py), without parameters. Source: course 1, week 3; softmax: course 2, week 3.
+They are layers like all others (see layers.py); only PReLU has parameters. Source: course 1, week 3; softmax: course 2, week 3.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet import kernels
 from scratchnet.errors import ShapeError
-from scratchnet.shapes import expect_floats, expect_gradient
+from scratchnet.shapes import check_counts, expect_floats, expect_gradient
 
 
 @dataclass(eq=False)
@@ -31,6 +31,40 @@ class ReLU(_Elementwise):
 
     def backward(self, da, cache):
         return kernels.relu_dz(expect_gradient(da, cache.shape), cache), {}
+
+
+@dataclass(eq=False)
+class PReLU:
+    """a = z where z > 0, else alpha_k z: a ReLU whose other slope is learnt, one for each channel.   (..., n_C) -> (..., n_C)
+
+    params  alpha (n_C,), 0.25 at the start
+    da/dz is 1 where z > 0, else alpha_k (also at 0, the kink); da/dalpha_k is z where z <= 0, else 0.
+    Source: He et al. 2015, "Delving deep into rectifiers", eq. 1.
+    """
+
+    n_C: int
+
+    state = {}
+
+    def __post_init__(self):
+        check_counts("PReLU", n_C=self.n_C)
+        self.params = {"alpha": np.full(self.n_C, 0.25, np.float32)}
+
+    def forward(self, z, training=False, rng=None, params=True):
+        z = expect_floats(z, "z")
+        if z.ndim < 2 or z.shape[-1] != self.n_C:
+            raise ShapeError(f"PReLU: z has shape {z.shape}; expected {self.n_C} channels, last.")
+        a, mask = kernels.prelu(z.reshape(-1, self.n_C), self.params["alpha"].astype(z.dtype, copy=False))
+        return a.reshape(z.shape), (mask.reshape(z.shape), z if params else None)
+
+    def backward(self, da, cache):
+        mask, z = cache
+        rows, alpha = expect_gradient(da, mask.shape).reshape(-1, self.n_C), self.params["alpha"].astype(da.dtype, copy=False)
+        dz = kernels.prelu_dz(rows, mask.reshape(rows.shape), alpha).reshape(da.shape)
+        return dz, {} if z is None else {"alpha": kernels.prelu_dalpha(rows, z.reshape(rows.shape))}
+
+    def output_shape(self, shape):
+        return shape
 
 
 class Sigmoid(_Elementwise):

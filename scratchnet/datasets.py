@@ -3,6 +3,8 @@
     swirling_sky      a painted night of whirls and stars: the house style picture S
     stripes, checks   the simplest pictures that have a style
     striped_patches   what two channels have to do with each other, seen
+    edge, dots, rings what units of the first layers may be looking for, besides stripes and checks
+    textures          all of these at many angles, sizes and colours
 
 All are (1, n_H, n_W, 3), RGB, float32 in [0, 1].
 
@@ -37,6 +39,15 @@ LAYERS = ((44, 9.0, 2.5, .10),
 BLUE = np.array([[.03, .05, .16], [.05, .10, .34], [.08, .20, .52], [.14, .36, .66], [.35, .60, .78], [.72, .84, .84], [.95, .94, .82]])
 TEAL = np.array([[.02, .07, .16], [.04, .15, .30], [.05, .28, .44], [.12, .44, .56], [.36, .66, .68], [.70, .86, .76], [.97, .93, .74]])
 FIRE = np.array([[.24, .16, .34], [.56, .28, .20], [.86, .47, .10], [.97, .66, .13], [.99, .82, .28], [1.0, .93, .56], [1.0, .98, .85]])
+
+# For textures: a colour and what lies beside it, dark or opposite, so that both light and colour have edges.
+PAIRS = {
+    "white and black":   ((.96, .95, .92), (.06, .06, .08)), "red and green":      ((.86, .16, .14), (.13, .55, .26)),
+    "orange and blue":   ((.96, .53, .10), (.12, .22, .60)), "yellow and violet":  ((.98, .86, .20), (.38, .16, .56)),
+    "green and black":   ((.24, .70, .30), (.06, .06, .08)), "turquoise and red":  ((.14, .72, .70), (.70, .10, .12)),
+    "blue and white":    ((.13, .30, .76), (.96, .95, .92)), "violet and green":   ((.52, .26, .72), (.60, .80, .30)),
+    "pink and grey":     ((.95, .50, .66), (.35, .36, .40)), "brown and sand":     ((.36, .20, .10), (.88, .78, .58)),
+}
 
 
 def swirling_sky(n_H=384, n_W=512, seed=0):
@@ -203,10 +214,7 @@ def stripes(n_H, n_W, angle=90, period=16, colours=((.10, .20, .52), (.97, .82, 
     if not period >= 2:
         raise ShapeError(f"stripes with a period of {period} pixels cannot be drawn; give 2 pixels or more")
     y, x = np.indices((n_H, n_W)) + .5
-    turn = np.radians(angle)
-    wave = np.sin(2 * np.pi / period * (y * np.cos(turn) + x * np.sin(turn)))
-    edge = np.clip(.5 + wave / (2 * np.sin(np.pi / period)), 0, 1)                  # from one colour to the other in one pixel
-    return _two_colours(edge, colours)
+    return _two_colours(_waves(_across(y, x, angle), period), colours)
 
 
 def checks(n_H, n_W, side=16, colours=((.10, .20, .52), (.97, .82, .28))):
@@ -214,6 +222,62 @@ def checks(n_H, n_W, side=16, colours=((.10, .20, .52), (.97, .82, .28))):
     _refuse_empty(n_H, n_W, side)
     y, x = np.indices((n_H, n_W)) // side
     return _two_colours((x + y) % 2, colours)
+
+
+def edge(n_H, n_W, angle=90, colours=PAIRS["white and black"]):
+    """One straight edge through the middle, angles as of stripes: at 0 degrees the first colour lies above, at 90 left, at 180 below.
+
+    Returns (1, n_H, n_W, 3), RGB, float32.   Raises ShapeError for a picture without pixels.
+    """
+    _refuse_empty(n_H, n_W)
+    y, x = np.indices((n_H, n_W)) + .5
+    return _two_colours(np.clip(.5 + _across(y - n_H / 2, x - n_W / 2, angle), 0, 1), colours)
+
+
+def dots(n_H, n_W, radius=6, colours=PAIRS["white and black"]):
+    """Dots of the first colour on a ground of the second, three radii apart, every other row moved by half of that.
+
+    Returns (1, n_H, n_W, 3), RGB, float32.   Raises ShapeError for a picture without pixels, or a radius below one of them.
+    """
+    _refuse_empty(n_H, n_W)
+    if not radius >= 1:
+        raise ShapeError(f"dots with a radius of {radius} pixels cannot be drawn; give 1 pixel or more")
+    y, x = np.indices((n_H, n_W)) + .5
+    apart = 3 * radius
+    x = x + apart / 2 * (y // apart % 2)
+    away = np.hypot(y % apart - apart / 2, x % apart - apart / 2)
+    return _two_colours(np.clip(.5 + away - radius, 0, 1), colours)
+
+
+def rings(n_H, n_W, period=12, colours=PAIRS["white and black"]):
+    """Rings around the middle: curves of every direction, the narrower the closer to it; period in pixels.
+
+    Returns (1, n_H, n_W, 3), RGB, float32.   Raises ShapeError for a picture without pixels, or a period below two of them.
+    """
+    _refuse_empty(n_H, n_W)
+    if not period >= 2:
+        raise ShapeError(f"rings with a period of {period} pixels cannot be drawn; give 2 pixels or more")
+    y, x = np.indices((n_H, n_W)) + .5
+    return _two_colours(_waves(np.hypot(y - n_H / 2, x - n_W / 2), period), colours)
+
+
+def textures(n_H=96, n_W=96):
+    """(name, picture) of every texture, one after the other: 160 edges at 16 angles, 160 stripes at 8, 30 dots, 20 checks, 30 rings.
+
+    Each in all ten pairs of colours. A generator, so that none is kept; the same pictures in the same order every time.
+    """
+    for pair, colours in PAIRS.items():
+        for angle in np.arange(0, 360, 22.5):
+            yield f"edge at {angle:g} degrees, {pair}", edge(n_H, n_W, angle, colours)
+        for period in (5, 12):
+            for angle in np.arange(0, 180, 22.5):
+                yield f"stripes at {angle:g} degrees, {period} pixels, {pair}", stripes(n_H, n_W, angle, period, colours)
+        for radius in (2, 4, 9):
+            yield f"dots of radius {radius}, {pair}", dots(n_H, n_W, radius, colours)
+        for side in (4, 12):
+            yield f"checks of {side} pixels, {pair}", checks(n_H, n_W, side, colours)
+        for period in (6, 12, 24):
+            yield f"rings, {period} pixels, {pair}", rings(n_H, n_W, period, colours)
 
 
 def striped_patches(n_H, n_W, together=True, side=32, seed=0):
@@ -230,6 +294,18 @@ def striped_patches(n_H, n_W, together=True, side=32, seed=0):
     orange = striped == together
     light = np.where(striped, stripes(n_H, n_W, 90, 8, ((.55,) * 3, (1.,) * 3)), np.float32(.775))
     return light * np.where(orange, FIRE[2], BLUE[3]).astype(np.float32)
+
+
+def _across(y, x, angle):
+    """How far a point lies beyond the line at this angle through (0, 0), in pixels."""
+    turn = np.radians(angle)
+    return y * np.cos(turn) + x * np.sin(turn)
+
+
+def _waves(distance, period):
+    """Between 0 and 1 by turns, from one to the other within one pixel."""
+    wave = np.sin(2 * np.pi / period * distance)
+    return np.clip(.5 + wave / (2 * np.sin(np.pi / period)), 0, 1)
 
 
 def _two_colours(t, colours):

@@ -243,16 +243,30 @@ def to_channels_last(x):
     return np.ascontiguousarray(np.moveaxis(x, -3, -1))
 
 
-def resize(picture, size):
+def resize(picture, size, box=None):
     """(1, n_H, n_W, 3) -> the same with longer side `size`, or with exactly size = (n_H, n_W); dtype kept.
 
+    box  (left, top, right, bottom) in pixels, fractions allowed: only this part of the picture; None: all of it
     LANCZOS on each channel in float32, not through 8 bits. It overshoots at edges: the result is clipped to [0, 1].
     """
     x = expect_picture(picture)
-    n_H, n_W = _sides(*x.shape[1:3], size)
+    left, top, right, bottom = box = expect_box((0, 0, x.shape[2], x.shape[1]) if box is None else box, *x.shape[1:3])
+    n_H, n_W = _sides(bottom - top, right - left, size)
     channels = [Image.fromarray(np.ascontiguousarray(x[0, :, :, k], np.float32)) for k in range(3)]
-    out = [np.asarray(channel.resize((n_W, n_H), Image.Resampling.LANCZOS)) for channel in channels]
+    out = [np.asarray(channel.resize((n_W, n_H), Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(out, axis=-1)[None], 0, 1).astype(x.dtype)
+
+
+def expect_box(box, n_H, n_W, name="the picture"):
+    """(left, top, right, bottom) as floats, if it lies inside a picture of n_H x n_W pixels. Raises ImageError otherwise."""
+    try:
+        left, top, right, bottom = box = tuple(float(side) for side in box)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"box {box!r}: expected four numbers of pixels, (left, top, right, bottom).") from error
+    if not (0 <= left < right <= n_W and 0 <= top < bottom <= n_H):
+        raise ImageError(f"the box ({', '.join(f'{side:g}' for side in box)}) does not lie inside {name}, which is {n_W} wide and {n_H} "
+                         "high; expected (left, top, right, bottom) in pixels from its upper left corner, left < right, top < bottom.")
+    return box
 
 
 def _sides(n_H, n_W, size):

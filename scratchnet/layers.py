@@ -1,4 +1,4 @@
-"""The layers that look through windows or weigh everything: convolution, pooling, dense, and two that only rearrange.
+"""The layers that look through windows or weigh everything: convolution, pooling, dense, and some that only rearrange.
 
 A layer is two methods, the backward under the forward. What the backward needs comes back as a cache and is kept by
 the caller, so one layer can be called twice, as a Siamese network does, and nothing is remembered behind your back.
@@ -41,7 +41,13 @@ def _ready(layer, a_prev, n_C_prev):
     """What the kernels of a layer with filters take: a_prev, W, b, stride and padding in pixels."""
     a_prev = expect_batch(a_prev, n_C=n_C_prev)
     _, pads = window_output(a_prev.shape, layer.window, layer.stride, layer.pad)
-    return a_prev, *in_dtype_of(a_prev, layer.params["W"], layer.params["b"]), layer.stride, pads
+    b = layer.params["b"] if layer.bias else np.zeros(layer.n_C, a_prev.dtype)
+    return a_prev, *in_dtype_of(a_prev, layer.params["W"], b), layer.stride, pads
+
+
+def _with_bias(layer, W):
+    """The parameters of a layer with filters: W, and b where it has one."""
+    return {"W": W, "b": np.zeros(layer.n_C, np.float32)} if layer.bias else {"W": W}
 
 
 @dataclass(eq=False)
@@ -50,6 +56,7 @@ class Conv2D:
 
     params  W (f, f, n_C_prev, n_C), b (n_C,)          f may be two numbers, (f_H, f_W)
     pad     "same" or pixels on each side; n_H = floor((n_H_prev + 2 pad - f) / stride) + 1
+    bias    False: no b, as before a BatchNorm, which takes every constant away again
     Raises ShapeError for another number of channels, or a filter larger than the padded picture.
     """
 
@@ -58,6 +65,7 @@ class Conv2D:
     f: int = 3
     stride: int = 1
     pad: int | str = "same"
+    bias: bool = True
     rng: object = field(default=None, repr=False)
 
     state = {}
@@ -67,7 +75,7 @@ class Conv2D:
         check_counts("Conv2D", n_C_prev=self.n_C_prev, n_C=self.n_C)
         self.window = check_window("Conv2D", self.f, self.stride, self.pad)
         shape = (*self.window, self.n_C_prev, self.n_C)
-        self.params = {"W": he_normal(self.rng, shape, np.prod(shape[:3])), "b": np.zeros(self.n_C, np.float32)}
+        self.params = _with_bias(self, he_normal(self.rng, shape, np.prod(shape[:3])))
         self.rng = None
 
     def forward(self, a_prev, training=False, rng=None, params=True):
@@ -81,6 +89,12 @@ class Conv2D:
         a, mask = kernels.conv2d_relu(a_prev, *rest, self.kept)
         return a, (a_prev if params else None, a_prev.shape), mask
 
+    def forward_prelu(self, a_prev, alpha):
+        """The same with a PReLU of these slopes, and without what gradients of parameters need."""
+        a_prev, *rest = _ready(self, a_prev, self.n_C_prev)
+        a, mask = kernels.conv2d_prelu(a_prev, *rest, *in_dtype_of(a_prev, alpha), self.kept)
+        return a, (None, a_prev.shape), (mask, None)
+
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
         expect_gradient(dz, self.output_shape(cache[1]))
@@ -93,8 +107,8 @@ class Conv2D:
         """dJ/dW and dJ/db alone, for the first layer of a network in training: nobody asks for dJ/dx there."""
         a_prev, shape = cache
         _, pads = window_output(shape, self.window, self.stride, self.pad)
-        return {"W": kernels.conv2d_dW(a_prev, expect_gradient(dz, self.output_shape(shape)), self.stride, pads, *self.window),
-                "b": kernels.conv2d_db(dz)}
+        dW = kernels.conv2d_dW(a_prev, expect_gradient(dz, self.output_shape(shape)), self.stride, pads, *self.window)
+        return {"W": dW, "b": kernels.conv2d_db(dz)} if self.bias else {"W": dW}
 
     def backward_relu(self, da, cache, mask):
         """backward of a ReLU behind this layer and of this layer at once."""
@@ -118,13 +132,14 @@ class Conv2D:
 class DepthwiseConv2D:
     """Each channel has a filter of its own and none looks at another.   (m, n_H_prev, n_W_prev, n_C) -> (m, n_H, n_W, n_C)
 
-    params  W (f, f, n_C), b (n_C,).   Source: Howard et al. 2017 (MobileNets), sec. 3.1.
+    params  W (f, f, n_C), b (n_C,) unless bias is False.   Source: Howard et al. 2017 (MobileNets), sec. 3.1.
     """
 
     n_C: int
     f: int = 3
     stride: int = 1
     pad: int | str = "same"
+    bias: bool = True
     rng: object = field(default=None, repr=False)
 
     state = {}
@@ -133,13 +148,19 @@ class DepthwiseConv2D:
         check_counts("DepthwiseConv2D", n_C=self.n_C)
         self.window = check_window("DepthwiseConv2D", self.f, self.stride, self.pad)
         shape = (*self.window, self.n_C)
-        self.params = {"W": he_normal(self.rng, shape, np.prod(self.window)), "b": np.zeros(self.n_C, np.float32)}
+        self.params = _with_bias(self, he_normal(self.rng, shape, np.prod(self.window)))
         self.rng = None
 
     def forward(self, a_prev, training=False, rng=None, params=True):
         a_prev, *rest = _ready(self, a_prev, self.n_C)
         z = kernels.depthwise_conv2d(a_prev, *rest)
         return z, (a_prev if params else None, a_prev.shape)
+
+    def forward_prelu(self, a_prev, alpha):
+        """forward of this layer and of a PReLU behind it at once: a, and the caches of both, without what parameters need."""
+        a_prev, *rest = _ready(self, a_prev, self.n_C)
+        a, mask = kernels.depthwise_conv2d_prelu(a_prev, *rest, *in_dtype_of(a_prev, alpha))
+        return a, (None, a_prev.shape), (mask, None)
 
     def backward(self, dz, cache):
         a_prev, (_, n_H_prev, n_W_prev, _) = cache
@@ -150,7 +171,7 @@ class DepthwiseConv2D:
         if a_prev is None:
             return da_prev, {}
         dW = kernels.depthwise_conv2d_dW(a_prev, dz, self.stride, pads, *self.window)
-        return da_prev, {"W": dW, "b": kernels.conv2d_db(dz)}
+        return da_prev, {"W": dW, "b": kernels.conv2d_db(dz)} if self.bias else {"W": dW}
 
     def output_shape(self, shape):
         return (*window_output(shape, self.window, self.stride, self.pad)[0], self.n_C)
@@ -227,6 +248,37 @@ class L2Pool2D(_Pool2D):
         a_prev, a = cache
         expect_gradient(da, a.shape)
         return kernels.l2_pool_da_prev(da, a_prev, a, *self._arguments(a_prev.shape)), {}
+
+
+@dataclass(eq=False)
+class ZeroPad2D:
+    """Zeros around every picture, so that branches of unlike size can lie side by side.
+
+    pad  pixels (top, bottom, left, right)
+    (m, n_H_prev, n_W_prev, n_C) -> (m, top + n_H_prev + bottom, left + n_W_prev + right, n_C)
+    """
+
+    pad: tuple
+
+    params, state = {}, {}
+
+    def __post_init__(self):
+        if np.shape(self.pad) != (4,) or not all(isinstance(side, int) and side >= 0 for side in self.pad):
+            raise ShapeError(f"ZeroPad2D: pad = {self.pad!r}; expected four whole numbers from 0 up: top, bottom, left, right.")
+
+    def forward(self, a_prev, training=False, rng=None, params=True):
+        a_prev = expect_batch(a_prev)
+        top, bottom, left, right = self.pad
+        return np.pad(a_prev, ((0, 0), (top, bottom), (left, right), (0, 0))), a_prev.shape
+
+    def backward(self, da, cache):
+        (_, n_H_prev, n_W_prev, _), (top, _, left, _) = cache, self.pad
+        return expect_gradient(da, self.output_shape(cache))[:, top:top + n_H_prev, left:left + n_W_prev], {}
+
+    def output_shape(self, shape):
+        m, n_H_prev, n_W_prev, n_C = shape
+        top, bottom, left, right = self.pad
+        return (m, top + n_H_prev + bottom, left + n_W_prev + right, n_C)
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from scratchnet import kernels, readers
 from scratchnet.errors import ShapeError, WeightsError
+from scratchnet.folding import folded
 from scratchnet.shapes import expect_finite, expect_floats, expect_gradient
 from scratchnet.summary import Summary, grow_receptive_field
 
@@ -21,12 +22,13 @@ class Network:
     """Layers by name, in order.
 
     layers  {name: layer}: {"conv1_1": Conv2D(3, 64), "relu1_1": ReLU(), ...}
+    name    of a network that is known by one, such as "mobilefacenet": what belongs to it, a threshold, is found by it
     params, state   flat dicts of all layers' arrays, {"conv1_1.W": ...}, as in the files
     """
 
-    def __init__(self, layers, frozen=False):
+    def __init__(self, layers, frozen=False, name=None):
         self.layers = dict(layers)
-        self.frozen = frozen
+        self.frozen, self.name = frozen, name
 
     def __repr__(self):
         return f"{type(self).__name__}({self.layers!r})"
@@ -71,17 +73,18 @@ class Network:
             expect_finite(x, "the input")
         for name, following in zip(run, [*run[1:], None]):
             layer = self.layers[name]
-            if name == done:                           # a ReLU that ran with the convolution before it
+            if name == done:                           # a ReLU or PReLU that ran with the convolution before it
                 pass
             elif not check and self._relu_at_once(name, following, keep):      # a ReLU hides -inf
                 x, caches[name], caches[following] = layer.forward_relu(x, params)
                 done = following
+            elif not check and not params and self._prelu_at_once(name, following, keep):
+                x, caches[name], caches[following] = layer.forward_prelu(x, self.layers[following].params["alpha"])
+                done = following
             else:
                 x, caches[name] = layer.forward(x, training=training, rng=rng, params=params)
             if check:
-                for key, array in [*layer.params.items(), *layer.state.items()]:
-                    expect_finite(array, f"{name}.{key}")
-                expect_finite(x, f"the output of {name}")
+                _expect_finite(name, layer, x)
             if name in keep if keep is not None else type(layer).__name__ in KEPT or name == until:
                 a[name] = x
         return a, caches
@@ -90,6 +93,11 @@ class Network:
         """A convolution whose z, or its gradient, is nobody's business but that of the ReLU behind it."""
         return (hasattr(self.layers[name], "forward_relu") and following is not None
                 and type(self.layers[following]).__name__ == "ReLU" and (keep is None or name not in keep))
+
+    def _prelu_at_once(self, name, following, keep):
+        """The same with a PReLU, whose own backward needs z only where dJ/dalpha is asked for."""
+        return (hasattr(self.layers[name], "forward_prelu") and following is not None
+                and type(self.layers[following]).__name__ == "PReLU" and (keep is None or name not in keep))
 
     def backward(self, da, caches, to_x=True, release=False):
         """Gradients poured in at the layers of `da`, carried back to the input.
@@ -155,18 +163,23 @@ class Network:
             own = {key: params[f"{name}.{key}"] for key in layer.params}
             own_state = {key: (self.state if state is None else state)[f"{name}.{key}"] for key in layer.state}
             layers[name] = with_arrays(layer, own, own_state, frozen)
-        return Network(layers, frozen)
+        return Network(layers, frozen, self.name)
 
     def astype(self, dtype):
         """The same network in another precision: float32 to run, float64 to check."""
         return self.with_params({key: array.astype(dtype) for key, array in self.params.items()},
                                 {key: array.astype(dtype) for key, array in self.state.items()}, self.frozen)
 
-    def freeze(self, until=None):
+    def freeze(self, until=None, fold=False):
         """The same network with read-only parameters (up to layer `until`): pictures may change, weights may not. Its caches
-        hold no more than the way to the pixels needs, and backward returns no gradients of parameters."""
+        hold no more than the way to the pixels needs, and backward returns no gradients of parameters.
+
+        fold  True: the convolutions take over what a BatchNorm behind them does (folding.py), which is faster. The layers of
+              BatchNorm are gone then, and a convolution's name stands for what came out of its BatchNorm
+        """
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
-        net = Network({name: self.layers[name] for name in self.names[:last]})
+        layers = {name: self.layers[name] for name in self.names[:last]}
+        net = Network(folded(layers) if fold else layers, name=self.name if until is None else None)
         return net.with_params({key: array.copy() for key, array in net.params.items()},
                                {key: array.copy() for key, array in net.state.items()}, frozen=True)
 
@@ -215,6 +228,13 @@ class Network:
         """A table of the layers (up to `until`) for an input of this shape, (m, n_H, n_W, 3). Print it; `.rows` has it as data."""
         last = len(self.layers) if until is None else 1 + self.names.index(self.known(until))
         return Summary({name: self.layers[name] for name in self.names[:last]}, shape)
+
+
+def _expect_finite(name, layer, a):
+    """Raises NumericsError that names the first array of a layer, or its output, with NaN or infinity."""
+    for key, array in [*layer.params.items(), *layer.state.items()]:
+        expect_finite(array, f"{name}.{key}")
+    expect_finite(a, f"the output of {name}")
 
 
 def _poured_in(dx, da, name):

@@ -71,6 +71,30 @@ SOURCES = (
            "sha256:7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02", TORCHVISION),
 )
 
+
+@dataclass(frozen=True)
+class ByHand:
+    """Files that are taken by `weights import` only: nobody publishes a checksum that could be compared after a download.
+
+    name, by, licence   as of a Source          file    what it is called there, or how many there are
+    place               where people get it
+    """
+
+    name: str
+    by: str
+    file: str
+    place: str
+    licence: str
+
+
+BY_HAND = (
+    ByHand("mobilefacenet", "Xiaoccer", "068.ckpt (PyTorch)", "model/best of github.com/Xiaoccer/MobileFaceNet_Pytorch",
+           "no licence stated; trained on CASIA-WebFace, which is given out for research"),
+    ByHand("nn4_small2", "Keras-OpenFace", "a folder of 226 .csv files",
+           "weights of github.com/iwantooxxoox/Keras-OpenFace; the course's face assignment",
+           "OpenFace (Carnegie Mellon University), Apache-2.0; trained on FaceScrub and CASIA-WebFace"),
+)
+
 USUAL = {"win32": ("LOCALAPPDATA", "~/AppData/Local"), "darwin": ("", "~/Library/Caches")}      # of a user's caches, by platform
 ELSEWHERE = ("XDG_CACHE_HOME", "~/.cache")
 WORKSHOP = ".scratchnet-weights-"                     # how the folder of a download at work is named
@@ -79,12 +103,17 @@ OLD = 3600                                            # seconds: what a killed r
 
 def names():
     """The names that files are known for, in the order of the table."""
-    return list(dict.fromkeys(source.name for source in SOURCES))
+    return list(dict.fromkeys(source.name for source in (*SOURCES, *BY_HAND)))
 
 
 def sources(name):
-    """The known files of one network, the preferred first. Empty for a name that is not in the table."""
+    """The known files of one network that can be downloaded, the preferred first. Empty for a name that has none."""
     return [source for source in SOURCES if source.name == name]
+
+
+def by_hand(name):
+    """The known files of one network that are only imported."""
+    return [files for files in BY_HAND if files.name == name]
 
 
 def folder():
@@ -120,9 +149,9 @@ def find(weights):
         return path(weights)
     here = Path(weights).exists()
     if weights in names():
+        get = f"Download it: python -m scratchnet weights get {weights}; or take" if sources(weights) else "Take"
         raise FileNotFoundError(
-            f"{weights} is not in the cache, '{folder()}'. Download it: python -m scratchnet weights get {weights}; or take it from "
-            f"a file: python -m scratchnet weights import FILE --as {weights}."
+            f"{weights} is not in the cache, '{folder()}'. {get} it from a file: python -m scratchnet weights import FILE --as {weights}."
             + (f" For what has that name here, write ./{weights}." if here else ""))
     if here:
         return weights

@@ -98,6 +98,8 @@ def test_the_list_shows_every_network_with_its_files_checksums_and_licences(home
     assert str(home) in text and text.count("not in the cache") == len(weights_cache.names()) and not home.exists()
     for source in weights_cache.SOURCES:
         assert all(part in text for part in (f"{source.by}: {source.file}", source.url, source.checksum.replace(":", " "), source.licence))
+    for files in weights_cache.BY_HAND:
+        assert all(part in text for part in (f"{files.by}: {files.file}, by `weights import`", files.place, files.licence))
     assert "548 MB" in text and "CC BY 4.0" in text and "BSD-3-Clause" in text
     assert text.replace(str(home), "").isascii() and "builds no such network" not in text
 
@@ -115,6 +117,14 @@ def test_a_network_that_this_version_does_not_build_is_said_so(server, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["weights", "get", "bignet"])
     assert stop.value.code == 2 and "It builds vgg19, vgg16" in capsys.readouterr().err and server.asked == []
+
+
+@pytest.mark.parametrize("name", ["mobilefacenet", "nn4_small2"])
+def test_get_of_what_is_only_imported_says_where_it_is_had(home, capsys, name):
+    with pytest.raises(SystemExit) as stop:
+        main(["weights", "get", name])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and f"weights import FILE --as {name}" in error and weights_cache.by_hand(name)[0].place in error
 
 
 # ---- get: what is good ---------------------------------------------------------------------------------------------------

@@ -102,6 +102,22 @@ def test_nan_wins_a_max_pool(version, place):
 
 
 @BOTH
+def test_the_strongest_place_of_each_channel_is_the_first_in_reading_order(version):
+    a = np.stack([picture([1, 3, 2], [3, 0, 3])[..., 0], picture([-5, -4, -6], [-7, -8, -1])[..., 0]], axis=-1)
+    best, place = version.max_place(a)
+    assert best.tolist() == [[3, -1]] and place.tolist() == [[1, 5]] and place.dtype == np.int32
+
+
+@BOTH
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_the_strongest_place(version, place):
+    a = np.array([1., 9, 3, 4])
+    a[place] = np.nan
+    best, where = version.max_place(a.reshape(1, 2, 2, 1))
+    assert np.isnan(best.item()) and where.item() == place
+
+
+@BOTH
 def test_avg_pool_counts_padding_as_zeros(version):
     a = version.avg_pool(picture([4, 8]), 2, 2, 1, (1, 0, 1, 0))
     assert np.array_equal(a, picture([1, 3]))
@@ -209,6 +225,20 @@ def test_fast_max_pooling_equals_the_loops_to_the_bit(window, few):
     assert_close(*back)
 
 
+@pytest.mark.parametrize("band", [1, 12, 2 ** 18])                       # cells of a unit of work: one position, a few, all
+@given(window=windows(), few=st.booleans())
+def test_fast_strongest_places_equal_the_loops_to_the_bit(band, window, few):
+    a = window[0]
+    if few:                                                             # many ties, and a nan among them
+        a = np.sign(a)
+        a[:, 2::4, ::3] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "BAND", band)
+        fast, slow = kernels.max_place(a), loops.max_place(a)
+    assert np.array_equal(fast[0], slow[0], equal_nan=True) and np.array_equal(fast[1], slow[1])
+    assert (fast[0].dtype, fast[1].dtype) == (a.dtype, np.int32)
+
+
 @given(window=windows())
 def test_fast_depthwise_convolutions_equal_the_loops(window):
     a_prev, f, stride, pad = window
@@ -219,6 +249,19 @@ def test_fast_depthwise_convolutions_equal_the_loops(window):
     back = [version.depthwise_conv2d_da_prev(dz, W, stride, pad, *a_prev.shape[1:3]) for version in (kernels, loops)]
     assert_close(*back)
     assert_close(kernels.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f), loops.depthwise_conv2d_dW(a_prev, dz, stride, pad, *f))
+
+
+@given(window=windows())
+def test_a_prelu_that_runs_with_its_convolution_equals_the_loops_of_both(window):
+    a_prev, f, stride, pad = window
+    n_C = a_prev.shape[3]
+    for name, W in (("conv2d", like(a_prev, *f, n_C, 9)), ("depthwise_conv2d", like(a_prev, *f, n_C))):
+        b, alpha = like(a_prev, W.shape[-1]), like(a_prev, W.shape[-1])
+        z = getattr(loops, name)(a_prev, W, b, stride, pad)
+        a, mask = getattr(kernels, f"{name}_prelu")(a_prev, W, b, stride, pad, alpha)
+        assert_close(a, loops.prelu(z.reshape(-1, z.shape[3]), alpha)[0].reshape(z.shape))
+        sure = np.abs(z) > 1e-4                                         # rounding may decide the others
+        assert mask.shape == z.shape and np.array_equal(mask[sure], z[sure] > 0)
 
 
 @given(window=windows(), dead=st.booleans())

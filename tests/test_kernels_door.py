@@ -14,14 +14,14 @@ import pytest
 import scratchnet
 from scratchnet import kernels, style
 from scratchnet.activations import ReLU
-from scratchnet.kernels import gemm, jit, loops, pooling, winograd
+from scratchnet.kernels import batchnorm, gemm, jit, loops, pooling, winograd
 from scratchnet.kernels.threads import run
 from scratchnet.layers import AvgPool2D, Conv2D, MaxPool2D
 from scratchnet.network import Network
 from tests.blas import blas_threads
 from tests.close import assert_close
 
-COMPILED    = {f"{module.__name__.split('.')[-1]}.{name}": kernel for module in (loops, gemm, winograd, pooling)
+COMPILED    = {f"{module.__name__.split('.')[-1]}.{name}": kernel for module in (loops, gemm, winograd, pooling, batchnorm)
                for name, kernel in vars(module).items() if hasattr(kernel, "py_func")}
 needs_numba = pytest.mark.skipif(not COMPILED, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 
@@ -36,16 +36,22 @@ def arguments(dtype):
     b, b_each     = [rng.standard_normal(n).astype(dtype) for n in (3, 2)]
     _, winner     = loops.max_pool(a_prev, 3, 2, 2, pad)
     length        = loops.l2_pool(a_prev, 3, 2, 2, pad)
+    rows, slopes  = a_prev.reshape(-1, 2), rng.standard_normal(2).astype(dtype)
     return {
+        "prelu": (rows, slopes), "prelu_dz": (rows, rows[::-1] > 0, slopes), "prelu_dalpha": (rows[::-1], rows),
+        "batchnorm_moments": (rows,), "batchnorm": (rows, slopes, b_each, slopes, b_each), "batchnorm_sums": (rows[::-1], rows),
+        "batchnorm_da_prev": (rows[::-1], rows, slopes, b_each, slopes),
         "conv2d": (a_prev, W, b, 2, pad), "conv2d_da_prev": (dz, W, 2, pad, 5, 6), "conv2d_dW": (a_prev, dz, 2, pad, 3, 2),
         "conv2d_db": (dz,), "depthwise_conv2d": (a_prev, W_each, b_each, 2, pad),
         "depthwise_conv2d_da_prev": (a, W_each, 2, pad, 5, 6), "depthwise_conv2d_dW": (a_prev, a, 2, pad, 3, 2),
         "max_pool": (a_prev, 3, 2, 2, pad), "max_pool_da_prev": (a, winner, 3, 2, 2, pad, 5, 6),
         "avg_pool": (a_prev, 3, 2, 2, pad), "avg_pool_da_prev": (a, 3, 2, 2, pad, 5, 6),
         "l2_pool": (a_prev, 3, 2, 2, pad), "l2_pool_da_prev": (a, a_prev, length, 3, 2, 2, pad),
+        "max_place": (a_prev,),
     }
 
 
+IN_FLOAT64 = ("batchnorm_moments", "batchnorm_sums")                    # sums over all positions of all pictures
 NAMES = pytest.mark.parametrize("name", list(arguments(np.float64)))
 
 
@@ -74,7 +80,7 @@ def test_kernels_agree_with_the_loops_keep_dtype_and_leave_their_inputs_alone(na
     args, before = arguments(dtype)[name], arguments(dtype)[name]
     for fast, slow in zip(as_tuple(getattr(kernels, name)(*args)), as_tuple(getattr(loops, name)(*args))):
         assert_close(fast, slow) if slow.dtype.kind == "f" else np.testing.assert_array_equal(fast, slow)
-        assert slow.dtype in (dtype, np.uint16)
+        assert slow.dtype in (dtype, np.uint16, np.bool_) or name in IN_FLOAT64
     assert all(np.array_equal(arg, old) for arg, old in zip(args, before))
 
 

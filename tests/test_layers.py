@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from scratchnet import activations, gradcheck, kernels, layers, network, normalisation
-from scratchnet.activations import ReLU, Sigmoid, Softmax, Tanh, sigmoid, softmax, softmax_cross_entropy
+from scratchnet.activations import PReLU, ReLU, Sigmoid, Softmax, Tanh, sigmoid, softmax, softmax_cross_entropy
 from scratchnet.errors import ShapeError
-from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, L2Pool2D, MaxPool2D
+from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, L2Pool2D, MaxPool2D, ZeroPad2D
 from scratchnet.network import Branches, Network, Residual
-from scratchnet.normalisation import BatchNorm, L2Normalise, Preprocess
+from scratchnet.normalisation import LRN, BatchNorm, Grey, L2Normalise, Preprocess, Standardise
 
 CAFFE = dict(order="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 2.0, 4.0))
 
@@ -29,6 +29,9 @@ PLAIN = [                                             # every layer, and the sha
     (Dense(4, 3), (2, 4)), (Flatten(), (2, 2, 3, 2)), (Dropout(0.3), (2, 3, 4, 2)),
     (ReLU(), (2, 3, 3, 2)), (Sigmoid(), (2, 5)), (Tanh(), (2, 5)), (Softmax(), (3, 5)),
     (BatchNorm(2), (3, 2, 3, 2)), (L2Normalise(), (3, 4)), (Preprocess(**CAFFE), (2, 3, 2, 3)),
+    (Conv2D(2, 3, f=1, bias=False), (2, 3, 2, 2)), (DepthwiseConv2D(2, bias=False), (2, 4, 5, 2)), (ZeroPad2D((1, 0, 2, 1)), (2, 3, 2, 2)),
+    (PReLU(2), (2, 3, 3, 2)), (PReLU(5), (2, 5)), (LRN(), (2, 3, 2, 7)), (LRN(4, 2.0, 0.5, 2.0), (3, 3)),
+    (Grey(), (2, 3, 2, 3)), (Standardise(), (2, 3, 4, 2)), (Standardise(eps=5.0), (2, 3, 4, 1)),
 ]
 NESTED = [
     (Branches({"one": {"conv": Conv2D(2, 2, f=1)}, "two": {"conv": Conv2D(2, 3), "bn": BatchNorm(3), "relu": ReLU()}}), (2, 4, 3, 2)),
@@ -168,7 +171,7 @@ def test_an_empty_batch_gives_an_empty_batch(layer, shape):
 @EACH
 def test_whole_numbers_become_float32_before_any_arithmetic(layer, shape):
     whole = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    as_float = np.float32(whole) / 255 if isinstance(layer, Preprocess) else np.float32(whole)
+    as_float = np.float32(whole) / 255 if isinstance(layer, (Preprocess, Grey)) else np.float32(whole)
     z, _ = layer.forward(whole)
     assert z.dtype == np.float32 and np.array_equal(z, layer.forward(as_float)[0])
 
@@ -262,6 +265,47 @@ def test_slopes_of_the_activations():
         assert (out.item(), layer.backward(np.ones((1, 1)), cache)[0].item()) == (a, slope)
 
 
+def test_slopes_of_prelu_belong_to_channels():
+    layer, z = PReLU(2), np.array([[[-2., -2], [0, 0], [3, 3]]])
+    layer.params = {"alpha": np.array([0.5, -1.0])}
+    a, cache = layer.forward(z)
+    assert a.tolist() == [[[-1, 2], [0, 0], [3, 3]]]
+    dz, grads = layer.backward(np.array([[[10., 10], [10, 10], [10, 10]]]), cache)
+    assert dz.tolist() == [[[5, -10], [5, -10], [10, 10]]] and grads["alpha"].tolist() == [-20, -20]       # alpha at the kink
+    assert np.isnan(layer.forward(np.full((1, 2), np.nan))[0]).all()
+
+
+def test_prelu_starts_as_its_paper_does_and_refuses_other_channels():
+    assert PReLU(3).params["alpha"].tolist() == [0.25] * 3
+    for shape in ((2, 4), (3,)):
+        with pytest.raises(ShapeError, match=r"PReLU: z has shape .*; expected 3 channels, last"):
+            PReLU(3).forward(np.zeros(shape))
+
+
+def test_lrn_by_hand():
+    a, _ = LRN(n=3, alpha=3.0, beta=1.0, k=1.0).forward(np.array([[1., 2, 3, 4]]))       # alpha / n = 1: 1 + the squares around
+    assert np.allclose(a, [[1 / 6, 2 / 15, 3 / 30, 4 / 26]], rtol=1e-15)
+
+
+def test_zeros_lie_where_they_were_asked_for():
+    a, cache = ZeroPad2D((1, 0, 2, 1)).forward(np.array([[7., 8]])[None, :, :, None])
+    assert a[0, :, :, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 7, 8, 0]]
+    assert ZeroPad2D((1, 0, 2, 1)).backward(np.arange(10.).reshape(a.shape), cache)[0].ravel().tolist() == [7, 8]
+    for pad in (1, (1, 2), (1, 2, 3, -1), (1, 2, 3, 0.5)):
+        with pytest.raises(ShapeError, match="four whole numbers"):
+            ZeroPad2D(pad)
+
+
+@pytest.mark.parametrize("kind, sizes", [(Conv2D, (3, 4)), (DepthwiseConv2D, (3,))])
+def test_without_bias_there_is_no_b_and_nothing_is_added(kind, sizes):
+    plain, bare = kind(*sizes), kind(*sizes, bias=False)
+    assert bare.params.keys() == {"W"} and np.array_equal(plain.params["W"], bare.params["W"])
+    x = numbers((2, 4, 5, 3))
+    assert np.array_equal(plain.forward(x)[0], bare.forward(x)[0])
+    plain.params["b"] = plain.params["b"] + 1
+    assert np.allclose(plain.forward(x)[0], bare.forward(x)[0] + 1)
+
+
 @pytest.mark.filterwarnings("error")
 @BOTH_DTYPES
 def test_sigmoid_and_softmax_never_overflow(dtype):
@@ -332,6 +376,35 @@ def test_preprocess_by_hand():
     assert np.allclose(dx.ravel(), [100 * 255 / 4, 10 * 255 / 2, 1 * 255 / 1], rtol=1e-15)
 
 
+def test_grey_by_hand():
+    a, cache = Grey().forward(np.array([[1., 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]).reshape(1, 2, 2, 3))
+    assert np.allclose(a.ravel(), [0.299, 0.587, 0.114, 1], rtol=1e-15)
+    dx, _ = Grey().backward(np.array([1., 10, 100, 0]).reshape(1, 2, 2, 1), cache)
+    assert np.allclose(dx.reshape(4, 3), np.outer([1, 10, 100, 0], [0.299, 0.587, 0.114]), rtol=1e-15)
+
+
+def test_standardise_by_hand_and_each_picture_by_itself():
+    x = np.array([1., 3, 10, 30]).reshape(2, 1, 2, 1)                          # means 2 and 20, standard deviations 1 and 10
+    a, cache = Standardise().forward(x)
+    assert np.allclose(a.ravel(), [-1, 1, -1, 1], rtol=1e-15)
+    dx, _ = Standardise().backward(x, cache)                                   # two numbers always become -1 and 1: nothing to gain
+    assert np.allclose(dx, 0, atol=1e-14)
+    three = np.array([-1., 0, 1]).reshape(1, 3)                                # standard deviation sqrt(2/3)
+    a, cache = Standardise().forward(three)
+    assert np.allclose(a, three * np.sqrt(3 / 2))
+    dx, _ = Standardise().backward(np.array([[1., 0, 0]]), cache)              # (da - 1/3 - a (-sqrt(3/2) / 3)) sqrt(3/2)
+    assert np.allclose(dx, np.sqrt(3 / 2) * (np.array([1, 0, 0]) - 1 / 3 + three / 2))
+
+
+@BOTH_DTYPES
+def test_standardise_makes_zeros_of_a_constant_picture_and_its_gradient_is_defined(dtype):
+    x = np.full((1, 9, 7, 3), 0.3, dtype)
+    a, cache = Standardise(eps=0.5).forward(x)
+    assert np.abs(a).max() <= 1e-15
+    da = numbers(x.shape, dtype)
+    assert np.allclose(Standardise(eps=0.5).backward(da, cache)[0], (da - da.mean()) / 0.5, atol=1e-6)
+
+
 def test_branches_lie_side_by_side_and_their_gradients_add():
     two, three = Conv2D(1, 1, f=1), Conv2D(1, 1, f=1)
     two.params["W"], three.params["W"] = np.full((1, 1, 1, 1), 2.), np.full((1, 1, 1, 1), 3.)
@@ -378,7 +451,7 @@ def test_s1_one_picture_is_told_how_to_become_a_batch(make):
         make().forward(np.zeros((64, 64, 3)))
 
 
-@pytest.mark.parametrize("layer", [Conv2D(3, 4), DepthwiseConv2D(3), Preprocess()], ids=repr)
+@pytest.mark.parametrize("layer", [Conv2D(3, 4), DepthwiseConv2D(3), Preprocess(), Grey()], ids=repr)
 def test_s2_a_fourth_channel_may_be_alpha(layer):
     with pytest.raises(ShapeError, match=r"4 channels.*n_C_prev = 3.*alpha"):
         layer.forward(np.zeros((1, 5, 5, 4)))
@@ -443,6 +516,14 @@ def test_blocks_refuse_parts_that_do_not_fit():
         Branches({"a": {"conv": Conv2D(2, 1)}, "b": {"pool": MaxPool2D()}}).forward(np.zeros((1, 4, 4, 2)))
     with pytest.raises(ShapeError, match="cannot be added"):
         Residual({"conv": Conv2D(2, 3)}).forward(np.zeros((1, 4, 4, 2)))
+
+
+def test_preprocess_refuses_pictures_of_a_size_that_its_weights_do_not_know():
+    layer = Preprocess(size=(4, 3))
+    assert layer.forward(np.zeros((2, 4, 3, 3)))[0].shape == (2, 4, 3, 3)
+    with pytest.raises(ShapeError, match=r"shape \(1, 3, 4, 3\).*\(n_H, n_W\) = \(4, 3\) only"):
+        layer.forward(np.zeros((1, 3, 4, 3)))
+    assert layer.describe()["size"] == [4, 3] and "size" not in Preprocess().describe()
 
 
 def test_preprocess_refuses_an_order_that_is_none():

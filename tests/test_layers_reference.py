@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scratchnet import layers, normalisation, style_costs
-from scratchnet.activations import softmax_cross_entropy
+from scratchnet.activations import PReLU, softmax_cross_entropy
 
 with np.load(Path(__file__).with_name("reference") / "layers.npz") as file:
     REFERENCE = {key: file[key] for key in file.files}
@@ -123,6 +123,18 @@ def test_dense(settings, dtype):
 @pytest.mark.parametrize("settings", cases("l2_normalise"))
 def test_l2_normalise(settings, dtype):
     check(normalisation.L2Normalise(), stored(f"l2_normalise/{settings}", dtype), dtype)
+
+
+@pytest.mark.parametrize("settings", cases("prelu"))
+def test_prelu(settings, dtype):
+    ref = stored(f"prelu/{settings}", dtype)
+    check(PReLU(ref["alpha"].size), ref, dtype)
+
+
+@pytest.mark.parametrize("settings", cases("lrn"))
+def test_lrn(settings, dtype):
+    n, alpha, beta, k, *_ = settings.split()
+    check(normalisation.LRN(int(n), float(alpha), float(beta), float(k)), stored(f"lrn/{settings}", dtype), dtype)
 
 
 @pytest.mark.parametrize("settings", cases("cross_entropy"))

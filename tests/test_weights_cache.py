@@ -45,7 +45,7 @@ def test_torchvisions_files_carry_the_beginning_of_their_checksum():
 def test_a_network_and_its_maker_stand_for_one_file():
     pairs = [(source.name, source.by) for source in weights_cache.SOURCES]
     assert len(set(pairs)) == len(pairs)
-    assert weights_cache.names() == ["vgg19", "vgg16", "alexnet"]
+    assert weights_cache.names() == ["vgg19", "vgg16", "alexnet", "mobilefacenet", "nn4_small2"]
     assert [source.by for source in weights_cache.sources("vgg19")] == ["keras", "torchvision", "matconvnet"]
     assert weights_cache.sources("nothing") == []
 
@@ -119,9 +119,17 @@ def test_a_known_name_that_is_not_in_the_cache_says_how_to_get_it(home):
         weights_cache.find("vgg19")
 
 
+@pytest.mark.parametrize("name", ["mobilefacenet", "nn4_small2"])
+def test_what_is_only_imported_is_not_said_to_be_downloaded(home, name):
+    assert weights_cache.sources(name) == [] and len(weights_cache.by_hand(name)) == 1
+    with pytest.raises(FileNotFoundError, match=f"Take it from a file: python -m scratchnet weights import FILE --as {name}.$") as missing:
+        weights_cache.find(name)
+    assert "weights get" not in str(missing.value)
+
+
 def test_an_unknown_name_is_guessed(home):
     keep(home, "mine")
-    with pytest.raises(FileNotFoundError, match="did you mean 'vgg19'. Names: vgg19, vgg16, alexnet, mine"):
+    with pytest.raises(FileNotFoundError, match="did you mean 'vgg19'. Names: vgg19, vgg16, alexnet, mobilefacenet, nn4_small2, mine"):
         weights_cache.find("vgg91")
     with pytest.raises(FileNotFoundError, match="and no network. Names"):
         weights_cache.find("xyz")

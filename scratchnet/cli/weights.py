@@ -2,7 +2,7 @@
 
   python -m scratchnet weights                          the networks, their files, checksums, licences, and what is in the cache
   python -m scratchnet weights get vgg19                download, check, keep what style transfer needs, remove the rest
-  python -m scratchnet weights import FILE --as vgg19   the same from a file that you have
+  python -m scratchnet weights import FILE --as vgg19   the same from a file, or a folder of .csv files, that you have
   python -m scratchnet weights remove vgg19             out of the cache
 
 Then --weights vgg19 works by name, and in Python models.vgg19("vgg19"). The cache is the folder SCRATCHNET_HOME, or the user's
@@ -17,8 +17,9 @@ from pathlib import Path
 
 from scratchnet import download, readers, weights_cache
 from scratchnet.errors import WeightsError
-from scratchnet.models import MODELS
+from scratchnet.models import FACE_NETWORKS, MODELS
 
+NETWORKS = {**MODELS, **FACE_NETWORKS}                # those that a file can fill
 PREFERRED = "the first of the list"
 OPTIONS = {"alexnet": " --content-layer relu4 --style-layers relu1,relu2,relu3,relu4"}       # style's own layers are VGG's
 
@@ -30,8 +31,9 @@ def add_arguments(parser):
     get.add_argument("name", type=_known, metavar="NAME", help="of a network in the list")
     get.add_argument("--from", dest="by", metavar="WHOM", help=f"whose file, where there are several (default: {PREFERRED})")
     take = actions.add_parser("import", help="take a network from a file")
-    take.add_argument("file", type=Path, metavar="FILE", help="as PyTorch, Keras or others publish it, or an .npz")
-    take.add_argument("--as", dest="name", type=_loadable, required=True, metavar="NAME", help=f"which network it is: {', '.join(MODELS)}")
+    take.add_argument("file", type=Path, metavar="FILE", help="as PyTorch, Keras or others publish it, an .npz, or a folder of .csv files")
+    take.add_argument("--as", dest="name", type=_loadable, required=True, metavar="NAME",
+                      help=f"which network it is: {', '.join(NETWORKS)}")
     remove = actions.add_parser("remove", help="delete a network from the cache")
     remove.add_argument("name", metavar="NAME")
     for action in (get, take, remove):
@@ -49,15 +51,18 @@ def _known(name):
         near = difflib.get_close_matches(name, weights_cache.names(), 1)
         raise argparse.ArgumentTypeError(f"no network {name!r} in the list{f'; did you mean {near[0]!r}?' if near else '.'} "
                                          f"Known: {', '.join(weights_cache.names())}")
+    for files in weights_cache.by_hand(name):
+        raise argparse.ArgumentTypeError(f"{name} is not downloaded from here: no checksum of it is published. Get {files.file} from "
+                                         f"{files.place}, then: python -m scratchnet weights import FILE --as {name}")
     return _loadable(name)
 
 
 def _loadable(name):
     """argparse's check of a name that a network can be built for."""
-    if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, 1)
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(name, NETWORKS, 1)
         raise argparse.ArgumentTypeError(f"this version builds no network {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} "
-                                         f"It builds {', '.join(MODELS)}")
+                                         f"It builds {', '.join(NETWORKS)}")
     return name
 
 
@@ -71,6 +76,8 @@ def _list(arguments):
         for source in weights_cache.sources(name):
             print(f"  {source.by}: {source.file}, {source.size / 2 ** 20:.0f} MB, {download.in_words(source.checksum)}\n"
                   f"    {source.url}\n    {source.licence}")
+        for files in weights_cache.by_hand(name):
+            print(f"  {files.by}: {files.file}, by `weights import`\n    {files.place}\n    {files.licence}")
     print("\nGet one: python -m scratchnet weights get vgg19. From a file: python -m scratchnet weights import FILE --as vgg19")
 
 
@@ -78,7 +85,7 @@ def _state(name):
     """Whether it is in the cache, in words."""
     path = weights_cache.path(name)
     if not path.exists():
-        return "not in the cache" + ("" if name in MODELS else ", and this version builds no such network")
+        return "not in the cache" + ("" if name in NETWORKS else ", and this version builds no such network")
     notes = _notes(path)
     if notes is None:
         return f"in the cache, but damaged ({path}); get or import it again"
@@ -159,7 +166,7 @@ def _recognise(name, file):
 
 def _keep(name, file, source):
     """Reads a file as the network of this name, and writes what that network holds into the cache."""
-    net, target = MODELS[name](file), weights_cache.path(name)
+    net, target = NETWORKS[name](file), weights_cache.path(name)
     notes = {"source": f"{source.by}'s {source.file}", "licence": source.licence} if source else {"source": file.name}
     net.save(target, notes)
     layers = list(dict.fromkeys(key.rpartition(".")[0] for key in net.params))
@@ -180,6 +187,9 @@ def _remove(arguments):
 
 
 def _say_how(name):
+    if name in FACE_NETWORKS:
+        print(f"Use it in Python: models.{name}({name!r})")
+        return 0
     print(f"Use it: python -m scratchnet style --weights {name} --content photo.jpg --style painting.jpg{OPTIONS.get(name, '')}\n"
           f"in Python: models.{name}({name!r})")
     return 0

@@ -5,7 +5,8 @@
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
     depthwise.py  one filter a channel, a pixel's channels at a time
     pooling.py    windows: the largest, the mean, the length
-    pointwise.py  ReLU, bias, sums over positions: what is bound by memory
+    batchnorm.py  mean and variance of channels, and the way back through both
+    pointwise.py  ReLU, PReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share
     cache.py, selftest.py           where compiled kernels are kept · all of them against the loops, here and now
 
@@ -16,7 +17,7 @@ in training passes None, and filters are transformed at every call.
 
 import numpy as np
 
-from scratchnet.kernels import arena, depthwise, gemm, loops, pointwise, pooling, winograd
+from scratchnet.kernels import arena, batchnorm as batches, depthwise, gemm, loops, pointwise, pooling, winograd
 
 
 KEPT = 16 * 2 ** 20            # bytes of transformed filters that a frozen layer keeps for a picture of any size
@@ -71,6 +72,15 @@ def conv2d_relu(a_prev, W, b, stride, pad, kept=None):
     return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, relu=True)
 
 
+def conv2d_prelu(a_prev, W, b, stride, pad, alpha, kept=None):
+    """z where it is positive, else alpha_k z; and where it is positive: for a z that nobody else asks for."""
+    if _winograd_pays(*W.shape, stride, pad):
+        z = winograd.conv2d(_plain(a_prev), W, _plain(b), stride, pad, _filters(W, kept, a_prev.shape))
+        a, mask = pointwise.prelu(z.reshape(-1, z.shape[3]), _plain(alpha))
+        return a.reshape(z.shape), mask.reshape(z.shape)
+    return gemm.conv2d(_plain(a_prev), np.ascontiguousarray(W), _plain(b), stride, pad, alpha=_plain(alpha))
+
+
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev, kept=None):
     """dJ/da_prev of conv2d. See loops.conv2d_da_prev."""
     if _winograd_pays(*W.shape, stride, pad):
@@ -112,9 +122,49 @@ def relu_dz(da, mask):
     return pointwise.relu_dz(_plain(da), _plain(mask))
 
 
+def prelu(z, alpha):
+    """z where it is positive, else alpha_k z; and where. See loops.prelu.   z (positions, n_C)"""
+    return pointwise.prelu(_plain(z), _plain(alpha))
+
+
+def prelu_dz(da, mask, alpha):
+    """dJ/dz of prelu."""
+    return pointwise.prelu_dz(_plain(da), _plain(mask), _plain(alpha))
+
+
+def prelu_dalpha(da, z):
+    """dJ/dalpha of prelu."""
+    return pointwise.prelu_dalpha(_plain(da), _plain(z))
+
+
+def batchnorm_moments(a):
+    """Mean and variance of each channel, in float64. See loops.batchnorm_moments.   a (n, n_C)"""
+    return batches.batchnorm_moments(_plain(a))
+
+
+def batchnorm(a_prev, mean, rate, gamma, beta):
+    """z and a_hat. See loops.batchnorm.   a_prev (n, n_C), the others (n_C,)"""
+    return batches.batchnorm(_plain(a_prev), *map(_plain, (mean, rate, gamma, beta)))
+
+
+def batchnorm_sums(dz, a_hat):
+    """dJ/dbeta and dJ/dgamma, in float64. See loops.batchnorm_sums."""
+    return batches.batchnorm_sums(_plain(dz), _plain(a_hat))
+
+
+def batchnorm_da_prev(dz, a_hat, scale, mean_dz, mean_product):
+    """dJ/da_prev of a batch that was normalised by its own mean and variance. See loops.batchnorm_da_prev."""
+    return batches.batchnorm_da_prev(_plain(dz), _plain(a_hat), *map(_plain, (scale, mean_dz, mean_product)))
+
+
 def depthwise_conv2d(a_prev, W, b, stride, pad):
     """One filter a channel. See loops.depthwise_conv2d."""
     return depthwise.depthwise_conv2d(_plain(a_prev), _plain(W), _plain(b), stride, pad)
+
+
+def depthwise_conv2d_prelu(a_prev, W, b, stride, pad, alpha):
+    """depthwise_conv2d bent by alpha where it is not positive; and where it is."""
+    return depthwise.depthwise_conv2d_prelu(_plain(a_prev), _plain(W), _plain(b), stride, pad, _plain(alpha))
 
 
 def depthwise_conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
@@ -135,6 +185,11 @@ def max_pool(a_prev, f_H, f_W, stride, pad):
 def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     """dJ/da_prev of max_pool."""
     return pooling.max_pool_da_prev(_plain(da), _plain(winner), f_H, f_W, stride, pad, n_H_prev, n_W_prev)
+
+
+def max_place(a):
+    """The largest of each channel of a map, and where it is. See loops.max_place."""
+    return pooling.max_place(_plain(a))
 
 
 def _pooling(f_H, f_W):

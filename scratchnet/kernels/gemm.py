@@ -99,27 +99,30 @@ def _patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad):
     return patches
 
 
-def conv2d(a_prev, W, b, stride, pad, relu=False):
-    """z = patches(a_prev) W + b; arguments and result as in loops.conv2d. With relu: (max(z, 0), z > 0)."""
+def conv2d(a_prev, W, b, stride, pad, relu=False, alpha=None):
+    """z = patches(a_prev) W + b; arguments and result as in loops.conv2d. With relu: (max(z, 0), z > 0); with alpha a PReLU's."""
     n_m, n_H_prev, n_W_prev, n_C_prev = a_prev.shape
     f_H, f_W, _, n_C = W.shape
     n_H = (n_H_prev + pad[0] + pad[1] - f_H) // stride + 1
     n_W = (n_W_prev + pad[2] + pad[3] - f_W) // stride + 1
     W = W.reshape(-1, n_C)
     z = arena.empty((n_m * n_H * n_W, n_C), a_prev.dtype)
-    mask = arena.empty(z.shape, np.bool_) if relu else None
+    bent = relu or alpha is not None
+    mask = arena.empty(z.shape, np.bool_) if bent else None
 
     def strip(ends):
         first, last = ends
         np.matmul(_patches(a_prev, first, last, n_H, n_W, f_H, f_W, stride, pad), W, out=z[first:last])
         if relu:                                       # while the strip is still in the cache
             pointwise.add_bias_relu(z[first:last], b, mask[first:last])
+        elif bent:
+            pointwise.add_bias_bend(z[first:last], b, alpha, mask[first:last])
         else:
             pointwise.add_bias(z[first:last], b)
 
     threads.run(strip, strips(len(z), max(len(W), n_C) * a_prev.itemsize))
     shape = (n_m, n_H, n_W, n_C)
-    return (z.reshape(shape), mask.reshape(shape)) if relu else z.reshape(shape)
+    return (z.reshape(shape), mask.reshape(shape)) if bent else z.reshape(shape)
 
 
 def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):

@@ -179,6 +179,88 @@ def depthwise_conv2d_dW(a_prev, dz, stride, pad, f_H, f_W):
 
 
 @kernel
+def prelu(z, alpha):
+    """a_{pk} = z_{pk} where z > 0, else alpha_k z_{pk}; and where z > 0. NaN stays NaN.
+
+    (positions, n_C), (n_C,) -> (positions, n_C), and the same shape of bool
+    """
+    a, mask = np.empty(z.shape, z.dtype), np.empty(z.shape, np.bool_)
+    for p in range(z.shape[0]):
+        for k in range(z.shape[1]):
+            mask[p, k] = z[p, k] > 0
+            a[p, k] = z[p, k] if mask[p, k] else alpha[k] * z[p, k]
+    return a, mask
+
+
+@kernel
+def prelu_dz(da, mask, alpha):
+    """dz_{pk} = da_{pk} where z was positive, else alpha_k da_{pk}.   (positions, n_C) -> the same"""
+    dz = np.empty(da.shape, da.dtype)
+    for p in range(da.shape[0]):
+        for k in range(da.shape[1]):
+            dz[p, k] = da[p, k] if mask[p, k] else alpha[k] * da[p, k]
+    return dz
+
+
+@kernel
+def prelu_dalpha(da, z):
+    """dalpha_k = sum_p da_{pk} z_{pk} where z is not positive: only there alpha counts.   (positions, n_C), the same -> (n_C,)"""
+    dalpha = np.zeros(z.shape[1], np.float64)
+    for p in range(z.shape[0]):
+        for k in range(z.shape[1]):
+            if not z[p, k] > 0:
+                dalpha[k] += da[p, k] * z[p, k]
+    return dalpha.astype(z.dtype)
+
+
+@kernel
+def batchnorm_moments(a):
+    """mean_k = 1/n sum_p a_{pk} and var_k = 1/n sum_p (a_{pk} - mean_k)^2, in float64.   (n, n_C) -> (n_C,), (n_C,)"""
+    mean, var = np.zeros(a.shape[1], np.float64), np.zeros(a.shape[1], np.float64)
+    for k in range(a.shape[1]):
+        for p in range(a.shape[0]):
+            mean[k] += a[p, k]
+        mean[k] /= a.shape[0]
+        for p in range(a.shape[0]):
+            var[k] += (a[p, k] - mean[k]) ** 2
+        var[k] /= a.shape[0]
+    return mean, var
+
+
+@kernel
+def batchnorm(a_prev, mean, rate, gamma, beta):
+    """a_hat_{pk} = (a_prev_{pk} - mean_k) rate_k, and z_{pk} = gamma_k a_hat_{pk} + beta_k.   (n, n_C), (n_C,) ... -> z, a_hat"""
+    z, a_hat = np.empty(a_prev.shape, a_prev.dtype), np.empty(a_prev.shape, a_prev.dtype)
+    for p in range(a_prev.shape[0]):
+        for k in range(a_prev.shape[1]):
+            a_hat[p, k] = (a_prev[p, k] - mean[k]) * rate[k]
+            z[p, k] = gamma[k] * a_hat[p, k] + beta[k]
+    return z, a_hat
+
+
+@kernel
+def batchnorm_sums(dz, a_hat):
+    """sum_p dz_{pk}, which is dbeta, and sum_p dz_{pk} a_hat_{pk}, which is dgamma, in float64.   (n, n_C), the same -> (n_C,), (n_C,)"""
+    dbeta, dgamma = np.zeros(dz.shape[1], np.float64), np.zeros(dz.shape[1], np.float64)
+    for p in range(dz.shape[0]):
+        for k in range(dz.shape[1]):
+            dbeta[k] += dz[p, k]
+            dgamma[k] += dz[p, k] * a_hat[p, k]
+    return dbeta, dgamma
+
+
+@kernel
+def batchnorm_da_prev(dz, a_hat, scale, mean_dz, mean_product):
+    """da_prev_{pk} = scale_k (dz_{pk} - mean_dz_k - a_hat_{pk} mean_product_k), with scale = gamma rate: mean and variance depend on
+    a_prev too, and take the parts of dz along 1 and along a_hat away.   (n, n_C), the same, (n_C,) ... -> (n, n_C)"""
+    da_prev = np.empty(dz.shape, dz.dtype)
+    for p in range(dz.shape[0]):
+        for k in range(dz.shape[1]):
+            da_prev[p, k] = scale[k] * (dz[p, k] - mean_dz[k] - a_hat[p, k] * mean_product[k])
+    return da_prev
+
+
+@kernel
 def max_pool(a_prev, f_H, f_W, stride, pad):
     """a_{mijk} = max_{uv} a_prev_{m, i s + u - p, j s + v - p, k}, and the winner u f_W + v of each window.
 
@@ -224,6 +306,24 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
                     u, v = where // f_W, where % f_W
                     da_prev[m, i * stride + u - top, j * stride + v - left, k] += da[m, i, j, k]
     return da_prev
+
+
+@kernel
+def max_place(a):
+    """best_{mk} = max_{ij} a_{mijk}, and its place i n_W + j: the strongest position of each channel.
+
+    NaN always wins. Among equals the first in reading order wins.   (m, n_H, n_W, n_C) -> (m, n_C), and the same shape of int32
+    """
+    n_m, n_H, n_W, n_C = a.shape
+    best = a[:, 0, 0, :].copy()
+    place = np.zeros((n_m, n_C), np.int32)
+    for m in range(n_m):
+        for i in range(n_H):
+            for j in range(n_W):
+                for k in range(n_C):
+                    if a[m, i, j, k] > best[m, k] or np.isnan(a[m, i, j, k]):
+                        best[m, k], place[m, k] = a[m, i, j, k], i * n_W + j
+    return best, place
 
 
 @kernel

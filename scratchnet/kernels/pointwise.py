@@ -42,6 +42,49 @@ def masked(da, mask, dz):
 
 
 @kernel
+def bend(z, alpha, a, mask):
+    """loops.prelu into a and mask; a may be z itself."""
+    zero = z.dtype.type(0)
+    for row in range(len(z)):
+        cells, out, positive = z[row], a[row], mask[row]
+        for k in range(len(alpha)):
+            number = cells[k]
+            positive[k] = number > zero
+            out[k] = number if number > zero else alpha[k] * number
+
+
+@kernel
+def add_bias_bend(z, b, alpha, mask):
+    """z := z + b, bent by alpha where it is not positive, in place; and where z + b is positive, into mask."""
+    zero = z.dtype.type(0)
+    for row in range(len(z)):
+        cells, positive = z[row], mask[row]
+        for k in range(len(b)):
+            number = cells[k] + b[k]
+            positive[k] = number > zero
+            cells[k] = number if number > zero else alpha[k] * number
+
+
+@kernel
+def bent(da, mask, alpha, dz):
+    """loops.prelu_dz into dz."""
+    for row in range(len(da)):
+        cells, positive, out = da[row], mask[row], dz[row]
+        for k in range(len(alpha)):
+            out[k] = cells[k] if positive[k] else alpha[k] * cells[k]
+
+
+@kernel
+def add_bent_rows(da, z, total):
+    """total (float64) += every row of da z, where z is not positive.   da, z (positions, n_C), total (n_C,)"""
+    zero = z.dtype.type(0)
+    for row in range(len(z)):
+        cells, numbers = da[row], z[row]
+        for k in range(len(total)):
+            total[k] += cells[k] * (zero if numbers[k] > zero else numbers[k])
+
+
+@kernel
 def add_rows(dz, total):
     """total (float64) += every row of dz.   dz (positions, n_C), total (n_C,)"""
     for row in range(len(dz)):
@@ -57,6 +100,33 @@ def relu_dz(da, mask):
     parts = [slice(first, first + PART) for first in range(0, da.size, PART)]
     threads.run(lambda part: masked(flat_da[part], flat_mask[part], flat_dz[part]), parts)
     return dz
+
+
+def _rows(a):
+    """The parts of an array (positions, n_C) that a thread takes at a time."""
+    size = max(1, PART // max(1, a.shape[1]))
+    return [slice(first, first + size) for first in range(0, len(a), size)]
+
+
+def prelu(z, alpha):
+    """As loops.prelu."""
+    a, mask = arena.empty(z.shape, z.dtype), arena.empty(z.shape, np.bool_)
+    threads.run(lambda part: bend(z[part], alpha, a[part], mask[part]), _rows(z))
+    return a, mask
+
+
+def prelu_dz(da, mask, alpha):
+    """As loops.prelu_dz."""
+    dz = arena.empty(da.shape, da.dtype)
+    threads.run(lambda part: bent(da[part], mask[part], alpha, dz[part]), _rows(da))
+    return dz
+
+
+def prelu_dalpha(da, z):
+    """As loops.prelu_dalpha."""
+    totals, size = np.zeros((CHUNKS, z.shape[1])), -(-len(z) // CHUNKS)
+    threads.run(lambda c: add_bent_rows(da[c * size:(c + 1) * size], z[c * size:(c + 1) * size], totals[c]), range(CHUNKS))
+    return totals.sum(axis=0).astype(z.dtype)
 
 
 def conv2d_db(dz):

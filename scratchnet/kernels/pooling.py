@@ -54,6 +54,20 @@ def max_rows_back(da, winner, da_prev, m, i_first, i_last, f_H, f_W, stride, top
                             pixel[k] += d[k] if where[k] == place else zero
 
 
+@kernel
+def max_place_of_part(cells, first, last, best, place):
+    """The largest of each channel among the positions first..last-1, and which.   cells (positions, n_C); best, place (n_C,)"""
+    for k in range(len(best)):
+        best[k], place[k] = cells[first, k], np.int32(first)
+    for position in range(first + 1, last):
+        pixel, here = cells[position], np.int32(position)
+        for k in range(len(best)):
+            new, old, earlier = pixel[k], best[k], place[k]
+            better = (new > old) | (new != new)
+            best[k] = new if better else old
+            place[k] = here if better else earlier
+
+
 def _bands(shape, rows_apart=True):
     """(m, i_first, i_last): units of work over the output's rows; whole pictures where rows are not independent."""
     n_m, n_H, n_W, n_C = shape
@@ -78,6 +92,22 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
     threads.run(lambda band: max_rows_back(da, winner, da_prev, *band, f_H, f_W, stride, pad[0], pad[2]),
                 _bands(da.shape, rows_apart=f_H <= stride))
     return da_prev
+
+
+def max_place(a):
+    """As loops.max_place. One pass over memory; NumPy's argmax over positions goes through it once a channel, in strides, which on
+    VGG-19's relu1_1 of a photograph takes hundreds of times as long (benchmarks/units.py)."""
+    n_m, n_H, n_W, n_C = a.shape
+    positions, size = n_H * n_W, max(1, BAND // n_C)
+    parts = [(m, first, min(first + size, positions)) for m in range(n_m) for first in range(0, positions, size)]
+    bests, places = np.empty((len(parts), n_C), a.dtype), np.empty((len(parts), n_C), np.int32)
+    cells = a.reshape(n_m, positions, n_C)
+    threads.run(lambda n: max_place_of_part(cells[parts[n][0]], *parts[n][1:], bests[n], places[n]), range(len(parts)))
+    best, place = (of_part[::-(-positions // size)].copy() for of_part in (bests, places))
+    for n, (m, _, _) in enumerate(parts):              # in order, so that the first of equals stays
+        better = (bests[n] > best[m]) | np.isnan(bests[n])
+        best[m], place[m] = np.where(better, bests[n], best[m]), np.where(better, places[n], place[m])
+    return best, place
 
 
 def avg_pool(a_prev, f_H, f_W, stride, pad):

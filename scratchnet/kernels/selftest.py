@@ -22,6 +22,7 @@ def _conv2d(random, sides, f=3, stride=1, n_C_prev=CHANNELS):
     dz, pad = random(2, *_halved(sides, stride), CHANNELS), 4 * (f // 2,)
     return {"conv2d": (a_prev, W, b, stride, pad), "conv2d_da_prev": (dz, W, stride, pad, *sides),
             "conv2d_relu": (a_prev, W, b, stride, pad), "conv2d_relu_da_prev": (dz, dz > 0.5, W, stride, pad, *sides),
+            "conv2d_prelu": (a_prev, W, b, stride, pad, random(CHANNELS)),
             "conv2d_dW": (a_prev, dz, stride, pad, f, f), "conv2d_db": (dz,)}
 
 
@@ -29,13 +30,23 @@ def _depthwise(random, sides, f=3, stride=1):
     a_prev, W, b = random(2, *sides, CHANNELS), random(f, f, CHANNELS), random(CHANNELS)
     dz, pad = random(2, *_halved(sides, stride), CHANNELS), 4 * (f // 2,)
     return {"depthwise_conv2d": (a_prev, W, b, stride, pad), "depthwise_conv2d_da_prev": (dz, W, stride, pad, *sides),
+            "depthwise_conv2d_prelu": (a_prev, W, b, stride, pad, random(CHANNELS)),
             "depthwise_conv2d_dW": (a_prev, dz, stride, pad, f, f)}
+
+
+def _prelu(random, sides):
+    z, da, alpha = random(sides[0] * sides[1], CHANNELS), random(sides[0] * sides[1], CHANNELS), random(CHANNELS)
+    return {"prelu": (z, alpha), "prelu_dz": (da, z > 0.5, alpha), "prelu_dalpha": (da, z)}
 
 
 def _max_pool(random, sides, f=2, stride=2):
     window, a_prev = (f, f, stride, 4 * (f // 2,)), random(2, *sides, CHANNELS)
     a, winner = kernels.max_pool(a_prev, *window)
     return {"max_pool": (a_prev, *window), "max_pool_da_prev": (random(*a.shape), winner, *window, *sides)}
+
+
+def _max_place(random, sides):
+    return {"max_place": (random(2, *sides, CHANNELS),)}
 
 
 def _avg_pool(random, sides):
@@ -48,6 +59,12 @@ def _l2_pool(random, sides):
     window, a_prev = (2, 2, 2, (0, 0, 0, 0)), random(2, *sides, CHANNELS)
     a = kernels.l2_pool(a_prev, *window)
     return {"l2_pool": (a_prev, *window), "l2_pool_da_prev": (random(*a.shape), a_prev, a, *window)}
+
+
+def _batchnorm(random, sides):
+    rows, channel = random(2 * math.prod(sides), CHANNELS), random(CHANNELS)
+    return {"batchnorm_moments": (rows,), "batchnorm": (rows, channel, channel + 2, channel, channel),
+            "batchnorm_sums": (rows, rows[::-1]), "batchnorm_da_prev": (rows, rows[::-1], channel, channel, channel)}
 
 
 def _halved(sides, stride):
@@ -63,7 +80,17 @@ def _conv2d_da_prev_of_relu(da, mask, *args):
     return loops.conv2d_da_prev(da * mask, *args)
 
 
-TOGETHER = {"conv2d_relu": _relu_of_conv2d, "conv2d_relu_da_prev": _conv2d_da_prev_of_relu}      # two layers, of which one is in loops
+def _prelu_of(convolution):
+    def prelu(a_prev, W, b, stride, pad, alpha):
+        z = convolution(a_prev, W, b, stride, pad)
+        return loops.prelu(z.reshape(-1, z.shape[3]), alpha)[0].reshape(z.shape)
+    return prelu
+
+
+TOGETHER = {                                          # two layers, which the loops have one by one
+    "conv2d_relu": _relu_of_conv2d, "conv2d_relu_da_prev": _conv2d_da_prev_of_relu,
+    "conv2d_prelu": _prelu_of(loops.conv2d), "depthwise_conv2d_prelu": _prelu_of(loops.depthwise_conv2d),
+}
 
 CASES = {                                             # what is tried: random arrays and sides -> {kernel: its arguments}
     "conv2d 3x3": _conv2d,
@@ -73,10 +100,13 @@ CASES = {                                             # what is tried: random ar
     "conv2d 5x5": lambda random, sides: _conv2d(random, sides, f=5),
     "depthwise 3x3": _depthwise,
     "depthwise 3x3, stride 2": lambda random, sides: _depthwise(random, sides, stride=2),
+    "PReLU": _prelu,
     "max pooling 2x2": _max_pool,
     "max pooling 3x3": lambda random, sides: _max_pool(random, sides, f=3),
+    "strongest place": _max_place,
     "average pooling": _avg_pool,
     "L2 pooling": _l2_pool,
+    "BatchNorm": _batchnorm,
 }
 
 

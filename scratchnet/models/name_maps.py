@@ -163,7 +163,7 @@ def _recognised(source, arrays, family):
 def _preprocess(source, name_map, notes, arrays):
     """The input layer that the file's parameters want."""
     if name_map is OURS:
-        return _prepared_as(notes.get("preprocess"), source)
+        return prepared_as(notes.get("preprocess"), source)
     for name in name_map.mean:
         if name in arrays:
             image = arrays[name]
@@ -174,10 +174,11 @@ def _preprocess(source, name_map, notes, arrays):
     return Preprocess(**name_map.preprocess)
 
 
-def _prepared_as(fields, source):
+def prepared_as(fields, source):
     """The input layer that one of our own files asks for. Raises WeightsError when what it says is no such layer."""
     try:
-        return Preprocess(fields["order"], float(fields["scale"]), tuple(map(float, fields["mean"])), tuple(map(float, fields["std"])))
+        return Preprocess(fields["order"], float(fields["scale"]), tuple(map(float, fields["mean"])), tuple(map(float, fields["std"])),
+                          tuple(map(int, fields["size"])) if "size" in fields else None)
     except (TypeError, ValueError, KeyError) as e:
         raise WeightsError(f"'{source}' says that pictures are prepared by {fields!r}; expected order, scale, mean and std. "
                            "Save a network that has an input layer (Network.save).") from e

@@ -164,6 +164,20 @@ def cross_entropies():
         keep(f"cross_entropy/on {m}x{classes} scale {scale:g}", z=z, labels=labels, J=J, dz=dz)
 
 
+def prelus():
+    for shape in ((4, 6), (2, 3, 4, 5)):
+        record(f"prelu/on {'x'.join(map(str, shape))}", lambda a_prev, alpha: last(F.prelu(first(a_prev), alpha)),
+               {"a_prev": draw(*shape), "alpha": draw(shape[-1])})
+
+
+def lrns():
+    """Windows over channels, alpha divided by their size; they reach over both ends of few channels. A large alpha matters more."""
+    for n, alpha, beta, k, shape in ((5, 1.0, 0.75, 1.0, (2, 3, 4, 7)), (5, 1e-4, 0.75, 1.0, (1, 2, 3, 9)),
+                                     (3, 2.0, 0.5, 2.0, (1, 3, 2, 2)), (4, 1.0, 0.75, 1.0, (1, 2, 3, 6))):
+        record(f"lrn/{n} {alpha:g} {beta:g} {k:g} on {'x'.join(map(str, shape))}",
+               lambda a_prev: last(F.local_response_norm(first(a_prev), n, alpha, beta, k)), {"a_prev": draw(*shape)})
+
+
 # ---- the costs of style transfer, as Python says them aloud ----
 
 def style_costs():
@@ -195,7 +209,7 @@ def style_costs():
 
 
 def main():
-    for part in (convolutions, depthwise, poolings, batch_norms, dense_and_normalise, cross_entropies, style_costs):
+    for part in (convolutions, depthwise, poolings, batch_norms, dense_and_normalise, cross_entropies, style_costs, prelus, lrns):
         part()
     path = Path(__file__).with_name("layers.npz")
     np.savez_compressed(path, **out)
