@@ -4,7 +4,7 @@
     stripes, checks   the simplest pictures that have a style
     striped_patches   what two channels have to do with each other, seen
     edge, dots, rings what units of the first layers may be looking for, besides stripes and checks
-    textures          all of these at many angles, sizes and colours
+    textures          all of these at many angles, sizes and colours, by name
 
 All are (1, n_H, n_W, 3), RGB, float32 in [0, 1].
 
@@ -13,6 +13,8 @@ cos(phi) says which of them carry light paint and which carry dark.  Its level l
 cone; spirals into a whirl, where phi also counts the angle; and long waves everywhere else.  The strokes then go on as a
 painter would lay them, broad before fine, from a brush dipped in two paints at once.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -262,22 +264,18 @@ def rings(n_H, n_W, period=12, colours=PAIRS["white and black"]):
 
 
 def textures(n_H=96, n_W=96):
-    """(name, picture) of every texture, one after the other: 160 edges at 16 angles, 160 stripes at 8, 30 dots, 20 checks, 30 rings.
+    """{name: function that draws it} of 400 textures: edges at 16 angles, stripes at 8 and of 2 widths, dots, checks, rings.
 
-    Each in all ten pairs of colours. A generator, so that none is kept; the same pictures in the same order every time.
+    Each in all ten pairs of colours.   A function -> (1, n_H, n_W, 3), RGB, float32
     """
-    for pair, colours in PAIRS.items():
-        for angle in np.arange(0, 360, 22.5):
-            yield f"edge at {angle:g} degrees, {pair}", edge(n_H, n_W, angle, colours)
-        for period in (5, 12):
-            for angle in np.arange(0, 180, 22.5):
-                yield f"stripes at {angle:g} degrees, {period} pixels, {pair}", stripes(n_H, n_W, angle, period, colours)
-        for radius in (2, 4, 9):
-            yield f"dots of radius {radius}, {pair}", dots(n_H, n_W, radius, colours)
-        for side in (4, 12):
-            yield f"checks of {side} pixels, {pair}", checks(n_H, n_W, side, colours)
-        for period in (6, 12, 24):
-            yield f"rings, {period} pixels, {pair}", rings(n_H, n_W, period, colours)
+    kinds = {f"edge at {angle:g} degrees": (edge, angle) for angle in np.arange(0, 360, 22.5)}
+    kinds |= {f"stripes at {angle:g} degrees, {period} pixels": (stripes, angle, period)
+              for period in (5, 12) for angle in np.arange(0, 180, 22.5)}
+    kinds |= {f"dots of radius {radius}": (dots, radius) for radius in (2, 4, 9)}
+    kinds |= {f"checks of {side} pixels": (checks, side) for side in (4, 12)}
+    kinds |= {f"rings of {period} pixels": (rings, period) for period in (6, 12, 24)}
+    return {f"{kind}, {pair}": partial(draw, n_H, n_W, *numbers, colours)
+            for pair, colours in PAIRS.items() for kind, (draw, *numbers) in kinds.items()}
 
 
 def striped_patches(n_H, n_W, together=True, side=32, seed=0):

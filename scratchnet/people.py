@@ -156,8 +156,12 @@ def _pictures_of(person):
 def _entries(path):
     """What lies in a folder, in natural order, without what systems leave there. Python's own errors for no folder."""
     names = [name for name in os.listdir(path) if not name.startswith(".") and name.lower() not in LEFT_BY_SYSTEMS]
-    return sorted(names, key=lambda name: ([(int(part), "") if part.isdecimal() else (-1, part.lower())
-                                            for part in re.split(r"([0-9]+)", name) if part], name))
+    return sorted(names, key=natural)
+
+
+def natural(name):
+    """The key by which names sort as people count: s2 before s10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in re.split(r"([0-9]+)", name) if part], name
 
 
 def _is_picture(name):

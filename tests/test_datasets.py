@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from scratchnet.datasets import checks, striped_patches, stripes, swirling_sky
+from scratchnet.datasets import PAIRS, checks, dots, edge, rings, striped_patches, stripes, swirling_sky, textures
 from scratchnet.errors import ShapeError
 
 
@@ -41,14 +41,14 @@ def blocks(S, side):
 
 
 @pytest.mark.parametrize("n_H, n_W", [(1, 1), (1, 9), (3, 2), (17, 31), (64, 64), (50, 201)])
-@pytest.mark.parametrize("draw", [swirling_sky, stripes, checks, striped_patches])
+@pytest.mark.parametrize("draw", [swirling_sky, stripes, checks, striped_patches, edge, dots, rings])
 def test_every_picture_is_one_batch_of_float32_rgb_between_0_and_1(draw, n_H, n_W):
     S = draw(n_H, n_W)
     assert S.shape == (1, n_H, n_W, 3) and S.dtype == np.float32
     assert np.isfinite(S).all() and S.min() >= 0 and S.max() <= 1
 
 
-@pytest.mark.parametrize("draw", [swirling_sky, stripes, checks, striped_patches])
+@pytest.mark.parametrize("draw", [swirling_sky, stripes, checks, striped_patches, edge, dots, rings])
 @pytest.mark.parametrize("n_H, n_W", [(0, 8), (8, 0), (-3, 8)])
 def test_a_picture_without_pixels_is_refused(draw, n_H, n_W):
     with pytest.raises(ShapeError, match="at least 1"):
@@ -117,10 +117,43 @@ def test_checks_alternate_both_ways():
 
 
 @pytest.mark.parametrize("draw", [lambda: stripes(8, 8, period=1), lambda: stripes(8, 8, period=np.nan), lambda: checks(8, 8, side=0),
+                                  lambda: dots(8, 8, radius=0), lambda: rings(8, 8, period=1),
                                   lambda: striped_patches(8, 8, side=0)])
 def test_patterns_finer_than_pixels_are_refused(draw):
     with pytest.raises(ShapeError, match="cannot be drawn"):
         draw()
+
+
+@pytest.mark.parametrize("angle, first, second", [(0, (0, 16), (-1, 16)), (90, (12, 0), (12, -1)), (180, (-1, 16), (0, 16)),
+                                                  (270, (12, -1), (12, 0)), (45, (0, 0), (-1, -1))])
+def test_an_edge_has_its_first_colour_where_its_angle_says(angle, first, second):
+    picture = edge(24, 32, angle, ((1, 0, 0), (0, 0, 1)))[0]
+    assert picture[first].tolist() == [1, 0, 0] and picture[second].tolist() == [0, 0, 1]
+    assert abs(picture[..., 0].mean() - 0.5) < 0.03
+
+
+def test_dots_are_round_three_radii_apart_and_every_other_row_is_moved():
+    ink = dots(36, 36, 4, ((1, 1, 1), (0, 0, 0)))[0, ..., 0]
+    centres = [(6, 6), (6, 18), (18, 12), (18, 24), (30, 6)]
+    assert all(ink[y - 1:y + 1, x - 1:x + 1].min() == 1 for y, x in centres) and ink[18, 6] == ink[6, 12] == 0
+    assert ink[:12, :12].sum() == pytest.approx(np.pi * 16, rel=0.02)
+
+
+def test_rings_go_round_the_middle_with_their_period():
+    picture = rings(65, 65, 8)[0, ..., 0]
+    assert np.allclose(picture, picture.T) and np.allclose(picture, picture[::-1])
+    assert np.allclose(picture[32, 33:49], picture[32, 41:57], atol=1e-6) and np.ptp(picture[32]) > 0.8
+
+
+def test_textures_have_many_angles_and_colours_and_are_drawn_when_they_are_asked_for():
+    drawn = textures(20, 24)
+    assert len(drawn) == 400 and len(PAIRS) >= 8
+    assert len({name.split(" at ")[1].split(",")[0] for name in drawn if name.startswith("edge")}) >= 8
+    some = list(drawn)[::17]
+    pictures = [drawn[name]() for name in some]
+    assert all(picture.shape == (1, 20, 24, 3) and picture.dtype == np.float32 for picture in pictures)
+    assert len({picture.tobytes() for picture in pictures}) == len(some)
+    assert np.array_equal(drawn["stripes at 45 degrees, 5 pixels, red and green"](), stripes(20, 24, 45, 5, PAIRS["red and green"]))
 
 
 def test_striped_patches_move_the_orange_and_nothing_else():

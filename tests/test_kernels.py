@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import kernels
-from scratchnet.kernels import gemm, loops, pointwise, winograd
+from scratchnet.kernels import gemm, loops, pointwise, pooling, winograd
 from scratchnet.layers import AvgPool2D, L2Pool2D, MaxPool2D
 from tests.close import assert_close
 

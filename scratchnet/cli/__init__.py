@@ -5,6 +5,7 @@ COMMANDS = {                                          # name: what it does, in o
     "verify": "do two pictures show one person?",
     "identify": "who is it? one photo and a folder of people",
     "train": "train an encoder of faces on a folder of people",
+    "units": "what units look for: their strongest patches in photographs",
     "check": "check gradients: ours, or those of your own function",
     "weights": "trained networks: what is known, what is here, how to get more",
     "doctor": "look at this machine and installation; compile all kernels now",
