@@ -14,9 +14,9 @@ import pytest
 from scratchnet import drawn_faces, faces, images, readers
 from scratchnet.__main__ import main
 from scratchnet.cli import train
-from scratchnet.models import siamese_encoder
+from scratchnet.models import face_encoder, siamese_encoder
 
-SMALL = ["--size", "16", "--epochs", "2"]
+SMALL = ["--network", "siamese", "--size", "16", "--epochs", "2"]
 
 
 def drawn_people(folder, people, each):
@@ -65,8 +65,16 @@ def test_every_loss_trains_and_few_people_are_all_trained_on(words, keys, few, t
     assert keys <= json.loads((tmp_path / "run" / "run.json").read_text())["history"][0].keys()
 
 
+def test_by_default_the_network_that_ships_is_trained_anew(few, tmp_path, capsys):
+    assert main(["train", str(few), "--out", str(tmp_path / "run"), "--epochs", "1"]) == 0
+    assert "face_encoder, 803,904 parameters, pictures of 56x48" in capsys.readouterr().out
+    net = face_encoder(tmp_path / "run" / "encoder.npz")
+    assert main(["verify", *2 * [str(few / "p1" / "1.png")], "--weights", str(tmp_path / "run" / "encoder.npz")]) == 0
+    assert "the same person" in capsys.readouterr().out and net.name == "face_encoder"
+
+
 def test_resume_goes_on_as_if_never_stopped(few, tmp_path):
-    words = ["train", str(few), "--size", "16", "--out"]
+    words = ["train", str(few), "--network", "siamese", "--size", "16", "--out"]
     assert main([*words, str(tmp_path / "straight"), "--epochs", "3"]) == 0
     assert main([*words, str(tmp_path / "twice"), "--epochs", "2"]) == 0
     assert main([*words, str(tmp_path / "twice"), "--epochs", "3", "--resume"]) == 0
@@ -78,7 +86,7 @@ def test_resume_goes_on_as_if_never_stopped(few, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
 def test_K1_ctrl_c_keeps_the_last_epoch_and_says_how_to_go_on(few, tmp_path):
-    words = ["train", str(few), "--size", "16", "--epochs", "100000", "--out", str(tmp_path / "a run")]
+    words = ["train", str(few), "--network", "siamese", "--size", "16", "--epochs", "100000", "--out", str(tmp_path / "a run")]
     process = subprocess.Popen([sys.executable, "-m", "scratchnet", *words], cwd=Path(__file__).parents[1], text=True, bufsize=1,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = ""
@@ -112,7 +120,8 @@ def test_refusals_come_before_the_work_and_leave_nothing(few, tmp_path, capsys):
     assert "holds no checkpoint.npz" in refusal(capsys, few, "--out", out, "--resume")
     assert "classifier has none" in refusal(capsys, few, "--out", out, "--loss", "classifier", "--margin", "0.3")
     assert "--loss contrastive has none" in refusal(capsys, few, "--out", out, "--loss", "contrastive", "--rule", "random")
-    assert "multiple of 8" in refusal(capsys, few, "--out", out, "--size", "20")
+    assert "multiple of 8" in refusal(capsys, few, "--out", out, "--network", "siamese", "--size", "20")
+    assert "face_encoder has a size of its own" in refusal(capsys, few, "--out", out, "--size", "64")
     assert "among the people" in refusal(capsys, few, "--out", few / "run")
     (tmp_path / "empty").mkdir()
     assert "no people" in refusal(capsys, tmp_path / "empty", "--out", out)
@@ -122,7 +131,7 @@ def test_refusals_come_before_the_work_and_leave_nothing(few, tmp_path, capsys):
 
 
 def test_a_folder_that_holds_a_run_is_kept_and_other_settings_are_not_resumed(few, tmp_path, capsys):
-    words = [few, "--out", tmp_path / "run", "--size", "16", "--epochs", "1"]
+    words = [few, "--out", tmp_path / "run", "--network", "siamese", "--size", "16", "--epochs", "1"]
     assert main(["train", *map(str, words)]) == 0
     before = (tmp_path / "run" / "checkpoint.npz").read_bytes()
     capsys.readouterr()
@@ -145,5 +154,5 @@ def test_a_collapse_is_said_once_while_it_lasts(few, tmp_path, capsys, monkeypat
         arrays = {name: np.zeros_like(array) for name, array in net.params.items()}
         return net.with_params({**arrays, "conv1.b": arrays["conv1.b"] - 1, "dense.b": arrays["dense.b"] + 1})
     monkeypatch.setitem(train.NETWORKS, "siamese", (constant, 16))
-    assert main(["train", str(few), "--out", str(tmp_path / "run"), "--epochs", "3", "--rule", "batch-hard"]) == 0
+    assert main(["train", str(few), "--out", str(tmp_path / "run"), "--network", "siamese", "--epochs", "3", "--rule", "batch-hard"]) == 0
     assert capsys.readouterr().err.count("collapse: ") == 1

@@ -40,9 +40,9 @@ def search(photos, *words):
 
 
 def names(photos):
-    """The pictures in their order: 0 to 3 and 6 to 10, then those inside."""
+    """The pictures in their order: those inside, then 0 to 3 and 6 to 10."""
     return sorted((str(path.relative_to(photos)) for path in photos.rglob("*.png")),
-                  key=lambda name: (name.startswith("inside"), int(name.split("/")[-1][:-4])))
+                  key=lambda name: (not name.startswith("inside"), int(name.split("/")[-1][:-4])))
 
 
 def same(one, other):
@@ -226,7 +226,8 @@ def test_I_what_is_no_folder_of_pictures_is_refused(photos, tmp_path, capsys, fo
 
 @pytest.mark.parametrize("words, says", [
     (["--unit", "x"], "whole number from 0"), (["--units", "5-3"], "0-15"), (["--shard", "3/2"], "1 <= S <= N"),
-    (["--size", "0"], "from 16"), (["--layer", "relu1_1,relu1_1"], "a layer twice"), (["--unit", "1", "--units", "2-3"], "not allowed with")])
+    (["--size", "0"], "from 16"), (["--layer", "relu1_1,relu1_1"], "a layer twice"),
+    (["--unit", "1", "--units", "2-3"], "not allowed with")])
 def test_E3_bad_values_are_refused_with_their_range(words, says, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["units", *words])

@@ -185,7 +185,8 @@ def test_w15_w29_the_same_network_from_every_form_of_file(form, torch_arrays, to
 
 def test_w30_halves_become_float32(torch_arrays, torch_file, tmp_path):
     np.savez(tmp_path / "halves.npz", **{key: array.astype(np.float16) for key, array in torch_arrays.items()})
-    net = models.mobilefacenet(tmp_path / "halves.npz")
+    with pytest.warns(UserWarning, match="half precision, read as float32"):
+        net = models.mobilefacenet(tmp_path / "halves.npz")
     assert net.params["conv1.W"].dtype == np.float32
     assert np.allclose(net.params["conv1.W"], models.mobilefacenet(torch_file).params["conv1.W"], rtol=1e-3)
 

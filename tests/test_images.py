@@ -238,6 +238,18 @@ def test_I9_where_pillow_checks_once_more_its_error_is_ours(tmp_path, monkeypatc
     monkeypatch.undo()
 
 
+def test_a_box_is_cut_before_resizing_and_may_end_within_a_pixel():
+    """On a ramp the value is the place: row i of the result lies in the middle of its share of the box."""
+    ramp = np.broadcast_to(np.linspace(0, 1, 40)[:, None, None], (40, 40, 3))            # at row centre r: (r - .5) / 39
+    for top in (10, 10.25, 10.5):
+        rows = images.resize(ramp, (6, 4), (3.5, top, 11.5, top + 12))[0]
+        assert rows.shape == (6, 4, 3) and np.allclose(rows[:, :, 0], ((top + 2 * np.arange(6) + .5) / 39)[:, None], atol=2e-3)
+    assert images.resize(ramp, 20, (0, 0, 10, 40)).shape == (1, 20, 5, 3)
+    assert np.array_equal(images.resize(ramp, (8, 9), (0, 0, 40, 40)), images.resize(ramp, (8, 9)))
+    with pytest.raises(ImageError, match="40 wide and 40 high"):
+        images.resize(ramp, 20, (0, 0, 41, 40))
+
+
 def test_I10_phone_photograph_is_resized(tmp_path):
     Image.new("RGB", (6000, 4000), (200, 100, 50)).save(tmp_path / "phone.jpg")
     x = load(tmp_path / "phone.jpg", size=400)

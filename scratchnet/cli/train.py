@@ -17,23 +17,26 @@ from tqdm import tqdm
 
 from scratchnet import __version__, faces, people, threshold
 from scratchnet.atomic import replacing
+from scratchnet.augment import vary
 from scratchnet.errors import NumericsError, ShapeError
 from scratchnet.mining import KINDS
 from scratchnet.models import siamese_encoder
+from scratchnet.models.face_encoder import untrained
 from scratchnet.optimizers import Adam
 from scratchnet.similarity import all_pairs, squared_euclidean
 from scratchnet.train import Classifier, Siamese, Training, Triplet
 
 NETWORKS = {                                          # name: what builds it untrained, of a size and a seed; the side it likes best
-    "siamese": (lambda size, seed: siamese_encoder(size, seed=seed), 64),
+    "face_encoder": (lambda size, seed: untrained(np.random.default_rng(seed)), None),
+    "siamese":      (lambda size, seed: siamese_encoder(size, seed=seed), 64),
 }
 LOSSES = {                                            # name: the objective, of the options and the number of people; its own margin
-    "triplet":     (lambda options, n: Triplet(options.margin, options.rule, P=min(8, n), K=4), 0.2),
+    "triplet":     (lambda options, n: Triplet(options.margin, options.rule, P=min(20, n), K=4), 0.2),
     "contrastive": (lambda options, n: Siamese("contrastive", options.margin), 1.0),
     "classifier":  (lambda options, n: Classifier(), None),
 }
 RULES = ("semi-hard", "batch-hard", "violator", "random", "all", "hardest", "distance-weighted")
-LEARNING_RATE = 1e-3                                  # of Adam; 0.003 is hardly better: benchmarks/triplet_rules.py --tune
+LEARNING_RATE, HALF = 2e-3, 20                        # of Adam, and after how many epochs it is half, a third after twice as many
 CHECKPOINT = 180                                      # seconds
 LEAST_BATCHES = 16                                    # in an epoch, so that few people make no epochs of a single step
 
@@ -43,12 +46,12 @@ def add_arguments(parser):
     add = parser.add_argument
     add("folder", metavar="FOLDER_OF_PEOPLE", type=Path, help="one subfolder a person, with pictures cut to the face in it")
     add("--out", metavar="DIR", type=Path, help="folder of the run (default: the next free out/train-N)")
-    add("--epochs", type=_whole(1), default=40, help="how many, those before --resume included (default: 40)")
+    add("--epochs", type=_whole(1), default=80, help="how many, those before --resume included (default: 80)")
     add("--loss", choices=LOSSES, default="triplet", help="what the encoder is trained for (default: triplet)")
     add("--rule", choices=RULES, help="which triplets of a batch to take (default: semi-hard)")
     add("--margin", type=_margin, help="of the loss (default: 0.2 between squared distances; contrastive: 1)")
-    add("--network", choices=NETWORKS, default="siamese", help="(default: siamese)")
-    add("--size", type=_whole(16), metavar="PIXELS", help="side of the pictures (default: the network's, 64)")
+    add("--network", choices=NETWORKS, default="face_encoder", help="what is trained, from random filters on (default: face_encoder)")
+    add("--size", type=_whole(16), metavar="PIXELS", help="side of the pictures for siamese (default: 64); face_encoder has its own")
     add("--seed", type=int, default=0, help="of first parameters, batches and triplets (default: 0)")
     add("--resume", action="store_true", help="go on with the run that --out holds; its settings must be the same")
 
@@ -65,12 +68,12 @@ def run(arguments):
     known, others = _split(crowd)
     pictures = _load(net, known.paths)
     objective, _ = LOSSES[arguments.loss]
-    training = Training(net, pictures, known.labels, objective(arguments, _able(known)), Adam(LEARNING_RATE), seed=arguments.seed,
-                        batches_per_epoch=max(LEAST_BATCHES, -(-len(pictures) // 32)))
+    training = Training(net, pictures, known.labels, objective(arguments, _able(known)), Adam(), vary, _slower,
+                        seed=arguments.seed, batches_per_epoch=max(LEAST_BATCHES, -(-len(pictures) // 32)))
     if arguments.resume:
         training.load(folder / "checkpoint.npz")
     print(f"{training.objective}\n{net.name}, {sum(p.size for p in net.params.values()):,} parameters, pictures of "
-          f"{arguments.size}x{arguments.size}; epochs of {training.batches_per_epoch} batches, to be found in {folder}")
+          f"{'x'.join(map(str, net.layers['input'].size))}; epochs of {training.batches_per_epoch} batches, to be found in {folder}")
     stopped = _listen(training, arguments.epochs, folder)
     if training.i == 0:
         print("stopped before the first epoch was done; nothing is kept.", file=sys.stderr)
@@ -97,7 +100,15 @@ def _fill_in(arguments):
         raise ShapeError(f"--rule {arguments.rule} chooses triplets, and --loss {arguments.loss} has none. Leave it out.")
     arguments.margin = own if arguments.margin is None else arguments.margin
     arguments.rule = arguments.rule or "semi-hard"
-    arguments.size = arguments.size or NETWORKS[arguments.network][1]
+    side = NETWORKS[arguments.network][1]
+    if arguments.size is not None and side is None:
+        raise ShapeError(f"--size {arguments.size}: {arguments.network} has a size of its own. Leave it out, or take --network siamese.")
+    arguments.size = arguments.size or side
+
+
+def _slower(done):
+    """The learning rate after so many epochs. No end is in it, so that a run can be prolonged."""
+    return LEARNING_RATE / (1 + done / HALF)
 
 
 def _folder(arguments):

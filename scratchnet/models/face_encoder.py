@@ -19,7 +19,7 @@ N_F = 128
 
 
 def face_encoder(weights=None):
-    """The trained network: 805 312 parameters, grey to encoding.   (m, 56, 48, 3) in [0, 1] -> (m, 128), each of length 1
+    """The trained network: 803 904 parameters, grey to encoding.   (m, 56, 48, 3) in [0, 1] -> (m, 128), each of length 1
 
     weights  None: the file that ships; else one that benchmarks/train_face_encoder.py or `python -m scratchnet train` has made
     """
@@ -40,4 +40,4 @@ def untrained(rng=None):
             layers[f"relu{block}_{i}"] = ReLU()
             n_C_prev = n_C
     layers |= {"flatten": Flatten(), "dense": Dense(n_H * n_W * n_C_prev, N_F, rng=rng), "bn": BatchNorm(N_F), "encoding": L2Normalise()}
-    return Network(layers)
+    return Network(layers, name="face_encoder")
