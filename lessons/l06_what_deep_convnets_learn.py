@@ -48,7 +48,7 @@ print("   The common mistake forgets that the pool moved the neighbours apart: 4
 assert moved == 64 and last == 4 and table(net)["conv2"].size == 8 and box(net, "conv2", 4, 4, (16, 16)) == (5, 5, 13, 13)
 fields = {layer: field.size for layer, field in table(models.alexnet()).items()}
 print("   torchvision's AlexNet: conv1 11 x 11, stride 4; pool1 3 x 3, stride 2; conv2 5 x 5. By hand: 11,\n"
-      f"   11 + 2 * 4 = 19, 19 + 4 * 8 = {fields['conv2']}. Then conv3 {fields['conv3']}, conv4 {fields['conv4']}, conv5 {fields['conv5']}.")
+      f"   11 + 2 * 4 = 19, 19 + 4 * 8 = {fields['conv2']}. Then {fields['conv3']}, {fields['conv4']}, {fields['conv5']}: deeper units see more.")
 assert fields["pool1"] == 19 and fields["conv2"] == 51
 
 # %% 3. "The largest activation": of what?
@@ -114,6 +114,7 @@ print(f"\n6. l06_unit.png: unit {k} of relu3_1: where its patches are, the three
 # %% 7. One for you
 predict("\n7. One for you\n   Predict: which sees more of a picture, a unit of conv2_2 or one of conv3_1?\n"
         "   And what would conv2_2, the fourth conv of 3x3, see if pool1 were left out?")
-print(f"   {table(net)['conv2_2'].size} and {table(net)['conv3_1'].size}. Without pool1, 1 + 4 * 2 = 9: strides let deep units see much.\n\n"
+sizes = table(net)["conv2_2"].size, table(net)["conv3_1"].size
+print(f"   {sizes[0]} and {sizes[1]}. Without pool1, 1 + 4 * 2 = 9: it is strides that let deep units see much.\n\n"
       f"   Pictures: {out}/l06_layers.png, {out}/l06_unit.png")
-assert (table(net)["conv2_2"].size, table(net)["conv3_1"].size) == (14, 24)
+assert sizes == (14, 24)

@@ -82,11 +82,13 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
     if not layers:
         raise ShapeError("there are no layers to draw; give one or more")
     columns = page.columns(len(layers), 1, 1, len(layers) if columns is None else columns)
-    subtitle = "nine units a layer, and of each unit the nine patches that drive it most, the strongest first; the number is the unit's"
+    most = min(NINE, max(len(rows) for _, _, rows in layers))
+    subtitle = f"{most} unit{'s' * (most > 1)} a layer, each as the nine patches that drive it most, the strongest first; the number is the unit's"
     while side > 12 and 48 + columns * (_panel(side) + 24) > page.LARGEST:
         side -= 1
 
-    wide, high = max(_panel(side), *(_name_width(name, field) for name, field, _ in layers)) + 24, _panel(side, 17) + 62
+    wide = max(_panel(side), *(_name_width(name, field) for name, field, _ in layers)) + 24
+    high = -(-most // ACROSS) * (_side(side) + 25) + 54
     fig = page.figure(max(48 + columns * wide - 24, page.heading_width(title, subtitle)), 78 + -(-len(layers) // columns) * high - 6)
     page.heading(fig, title, subtitle)
     ax = page.canvas(fig)
@@ -104,9 +106,9 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
     return page.save(fig, path)
 
 
-def _panel(side, words=0):
-    """Pixels of a layer: three blocks beside each other, or one above the other, each with its words."""
-    return ACROSS * (_side(side) + 8 + words) - 8
+def _panel(side):
+    """Pixels of a layer: three blocks beside each other."""
+    return ACROSS * (_side(side) + 8) - 8
 
 
 def _sees(field):
