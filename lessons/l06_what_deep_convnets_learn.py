@@ -48,7 +48,7 @@ print("   The common mistake forgets that the pool moved the neighbours apart: 4
 assert moved == 64 and last == 4 and table(net)["conv2"].size == 8 and box(net, "conv2", 4, 4, (16, 16)) == (5, 5, 13, 13)
 fields = {layer: field.size for layer, field in table(models.alexnet()).items()}
 print("   torchvision's AlexNet: conv1 11 x 11, stride 4; pool1 3 x 3, stride 2; conv2 5 x 5. By hand: 11,\n"
-      f"   11 + 2 * 4 = 19, 19 + 4 * 8 = {fields['conv2']}. Then {fields['conv3']}, {fields['conv4']}, {fields['conv5']}: deeper units see more.")
+      f"   11 + 2 * 4 = 19, 19 + 4 * 8 = {fields['conv2']}. And then " + ", ".join(f"{fields[f'conv{l}']}" for l in (3, 4, 5)) + ".")
 assert fields["pool1"] == 19 and fields["conv2"] == 51
 
 # %% 3. "The largest activation": of what?
@@ -64,25 +64,37 @@ print("   Three rules, three orders. The lecture's is the largest: it belongs to
 assert [max(channel, key=lambda p: rule(channel[p])) for rule in (max, sum, np.mean)] == ["A", "C", "B"]
 
 # %% 4. Layer by layer, with the network that ships
-from scratchnet import datasets, images, unit_views
+from scratchnet import datasets, drawn_faces, images, unit_views
 from scratchnet.strongest import strongest
 
 net = models.small_vgg().freeze()
-draw = dict(list(datasets.textures().items())[::8 if quick else 2])
+draw = dict(list(datasets.textures().items())[::8 if quick else 2])            # {name: function that draws it}
+draw.update({f"face {n}": lambda n=n: drawn_faces.draw(drawn_faces.identity(n), np.random.default_rng(n), 96)[None] for n in range(9)})
 draw.update({"sky": lambda: datasets.swirling_sky(128, 160), "portrait": lambda: images.sample_photograph((160, 144))})
 found = strongest(net, ((name, make()) for name, make in draw.items()), [f"relu{block}_1" for block in (1, 2, 3, 4, 5)])
 one = found["relu1_1"].patches(5)[0]
-print(f"\n4. {len(draw)} pictures: edges, stripes, dots, checks and rings in ten pairs of colours, a drawn sky, a portrait\n"
+print(f"\n4. {len(draw)} pictures: edges, stripes, dots, checks and rings in ten pairs of colours, drawn faces, a sky, a portrait\n"
       f"   Unit 5 of relu1_1 is strongest, {one['value']:.2f}, in '{one['picture']}' at (i, j) = {tuple(one['position'])}.\n"
       f"   It saw rows {one['box'][0]} to {one['box'][2] - 1}, columns {one['box'][1]} to {one['box'][3] - 1}.")
-predict("   Predict: what will units of layer 1 like? Of layer 3? Look only then.")
-unit_views.layer_page(out / "l06_layers.png", net, found, lambda name: draw[name]())
+predict("   Predict: what will units of layer 1 like? Of layer 5? Look only then.")
+unit_views.layer_page(out / "l06_layers.png", net, found, lambda name: draw[name](), columns=3, side=28)
 sizes = [table(net)[layer].size for layer in found]
 print(f"   l06_layers.png: they see {', '.join(f'{size} x {size}' for size in sizes)} pixels. First an edge of one\n"
-      "   direction, or a colour; then stripes and corners; then textures, and whole things such as a star.")
+      "   direction, or a colour; then edges between two colours; then stripes, dots and checks; rings; faces.")
 assert sizes == [3, 10, 24, 60, 132]
 
-# %% 5. Back to the pixels: three rules, and one of them is the gradient
+# %% 5. Nine pictures suggest. An experiment tells
+a = lambda x, l, k: net.forward(x, until=l, keep=[l])[0][l][0, ..., k].max()
+flat = [a(np.full((1, 9, 9, 3), colour, np.float32), "relu1_1", 12) for colour in ((.9, .1, .1), (.1, .7, .2), (.1, .2, .8))]
+k, bands = 14, datasets.stripes(96, 96, 0, 12, datasets.PAIRS["red and green"])
+grey = np.repeat(bands @ np.float32([[.299], [.587], [.114]]), 3, axis=3)
+print("\n5. Nine pictures suggest. An experiment tells\n   Unit 12 of relu1_1 seems to look for green. Shown red, green, blue:  "
+      + "  ".join(f"{value:.2f}" for value in flat))
+predict(f"   Unit {k} of relu3_1 likes bands of red and green. Predict: what is left when they are turned grey?")
+print(f"   {a(bands, 'relu3_1', k):.2f} before, {a(grey, 'relu3_1', k):.2f} after. Bands are not enough: it looks for red beside green.")
+assert flat[1] > 5 * max(flat[0], flat[2]) and a(grey, "relu3_1", k) < .1 * a(bands, "relu3_1", k)
+
+# %% 6. Back to the pixels: three rules, and one of them is the gradient
 from scratchnet.activations import ReLU
 from scratchnet.attribution import back_to_pixels
 from scratchnet.gradcheck import check
@@ -93,7 +105,7 @@ filters = {"conv1": [[0, 1, 0], [1, 0, -1], [0, -1, 0]], "conv2": [[2, -1], [1, 
 tiny = Network({"conv1": Conv2D(1, 1), "relu1": ReLU(), "pool1": MaxPool2D(), "conv2": Conv2D(1, 1, f=2, pad=0), "relu2": ReLU()})
 tiny = tiny.with_params({name: np.zeros(1) if name.endswith("b") else np.array(filters[name[:5]], float)[:, :, None, None]
                          for name in tiny.params})
-print("\n5. Back to the pixels\n   conv1 = [[0 1 0] [1 0 -1] [0 -1 0]], a ReLU, a 2x2 max-pool, conv2 = [[2 -1] [1 -2]], a ReLU.\n"
+print("\n6. Back to the pixels\n   conv1 = [[0 1 0] [1 0 -1] [0 -1 0]], a ReLU, a 2x2 max-pool, conv2 = [[2 -1] [1 -2]], a ReLU.\n"
       "   After the pool: [[2 2] [0 0]].  a = 2*2 - 1*2 = 2.  The four windows get a * conv2 = [[4 -2] [2 -4]].")
 predict("   Predict: a ReLU stands in the way. Which of 4, -2, 2, -4 pass: those where z > 0? those above 0? both?")
 back = {rule: back_to_pixels(tiny, x, "relu2", 0, rule).dx for rule in ("gradient", "deconv", "guided")}
@@ -105,14 +117,13 @@ for rule, passes in (("gradient", "z > 0: 4 and -2"), ("deconv", "da > 0: 4 and 
 print("   All three draw what a unit answers to; only one is a gradient. The deconvnet does not ask where z was > 0.")
 assert back["gradient"][0, 1, :, 0].tolist() == [4, 0, -6, 0, 2] and back["deconv"][0, 1, :, 0].tolist() == [6, 0, -4, 0, 0]
 
-# %% 6. One unit from every side
-k = 14
+# %% 7. One unit from every side
 unit_views.unit_sheet(out / "l06_unit.png", net, found["relu3_1"], k, lambda name: draw[name](), steps=16 if quick else 64)
-print(f"\n6. l06_unit.png: unit {k} of relu3_1: where its patches are, the three ways back, what drives it up from noise,\n"
-      "   and the channels that are active where it is: that is a row of the style matrix, and lesson 9.")
+print(f"\n7. l06_unit.png: unit {k} of relu3_1: where its patches are, the three ways back, what drives it up from noise,\n"
+      "   and the channels that are active where it is: the row of the style matrix that lesson 9 is about.")
 
-# %% 7. One for you
-predict("\n7. One for you\n   Predict: which sees more of a picture, a unit of conv2_2 or one of conv3_1?\n"
+# %% 8. One for you
+predict("\n8. One for you\n   Predict: which sees more of a picture, a unit of conv2_2 or one of conv3_1?\n"
         "   And what would conv2_2, the fourth conv of 3x3, see if pool1 were left out?")
 sizes = table(net)["conv2_2"].size, table(net)["conv3_1"].size
 print(f"   {sizes[0]} and {sizes[1]}. Without pool1, 1 + 4 * 2 = 9: it is strides that let deep units see much.\n\n"

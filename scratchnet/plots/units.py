@@ -83,7 +83,8 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
         raise ShapeError("there are no layers to draw; give one or more")
     columns = page.columns(len(layers), 1, 1, len(layers) if columns is None else columns)
     most = min(NINE, max(len(rows) for _, _, rows in layers))
-    subtitle = f"{most} unit{'s' * (most > 1)} a layer, each as the nine patches that drive it most, the strongest first; the number is the unit's"
+    units = f"{most} unit{'s' * (most > 1)} a layer"
+    subtitle = f"{units}, each as the nine patches that drive it most, the strongest first; the number is the unit's"
     while side > 12 and 48 + columns * (_panel(side) + 24) > page.LARGEST:
         side -= 1
 
