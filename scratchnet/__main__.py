@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   python -m scratchnet style
   python -m scratchnet weights get vgg19
   python -m scratchnet style --content photo.jpg --style painting.jpg --weights vgg19 --size 400 --steps 200
+  python -m scratchnet units
   python -m scratchnet check
 """
 REFUSALS = (ShapeError, ImageError, WeightsError, NumericsError, OSError, MemoryError)

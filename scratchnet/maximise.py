@@ -25,7 +25,7 @@ from scratchnet.optimizers import Adam
 from scratchnet.style_costs import total_variation
 
 STARTS = ("noise", "grey")
-SMALLEST = 48                                         # pixels: what a shallow unit sees is too small to look at
+SMALLEST = 64                                         # pixels: what a shallow unit sees is too small to look at
 LEAK = 0.1                                            # the slope of a silent unit, so that it can be woken
 
 
@@ -93,7 +93,7 @@ def maximise(net, layer, unit, size=None, steps=96, position=None, start="noise"
     """A picture that drives a unit as far as it goes. A generator of Step 0 (the start) to Step `steps`; files are the listener's.
 
     unit      a channel k, or several, each with a picture of its own in one batch
-    size      side in pixels, or (n_H, n_W); None: what one unit of the layer sees, at least 48
+    size      side in pixels, or (n_H, n_W); None: what one unit of the layer sees, at least 64, or the only size that the network takes
     position  None: the mean of the channel, a texture.  "centre" or (i, j): one place of it, the thing itself
     start     "noise": uniform within 0.1 of grey, from `seed`, the same for every unit;  "grey";  or a picture
     l2, tv, jitter (pixels), blur (sigma in pixels, after every blur_every steps but the last ones)     see above; 0: without
@@ -163,6 +163,9 @@ def _size(net, layer, size, start):
         if size is not None and tuple(np.broadcast_to(size, 2)) != given:
             raise ShapeError(f"size = {size} and start is {given[0]}x{given[1]}; expected one size. Leave size out, or resize start.")
         return given
+    fixed = getattr(next(iter(net.layers.values())), "size", None)              # a network of pictures of one size says so
+    if size is None and fixed:
+        return tuple(fixed)
     if size is None:
         if any(type(net.layers[name]).__name__ == "Dense" for name in net.names[:1 + net.names.index(net.known(layer))]):
             raise ShapeError(f"{layer!r} is behind dense layers, which fix the size: give it, size=224 for VGG and AlexNet.")

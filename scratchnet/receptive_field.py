@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchnet.errors import ShapeError
+from scratchnet.layers import ZeroPad2D
 from scratchnet.network import Network, Residual
+from scratchnet.normalisation import Standardise
 from scratchnet.shapes import padding
 from scratchnet.summary import Summary
 
@@ -38,7 +40,8 @@ def box(net, layer, i, j, size):
     Clipped to the picture, and exactly: no pixel outside is ever seen, and every border row and column holds one that is. What a window
     reads beyond an edge is zeros that no pixel made, in every layer on the way, so a unit at the border of a deep layer may see less
     than the table's size cut off. A window that lies in padding alone sees nothing, and its box is (0, 0, 0, 0). Through Branches
-    and Residual the box is around all that any way sees. Behind Flatten everything is seen.
+    and Residual the box is around all that any way sees. Behind Flatten everything is seen, and behind Standardise too, if only for
+    its mean and spread.
     Raises ShapeError for a layer, a position or a picture that there is not.
     """
     (rows,), (columns,) = edges(net, layer, [i], [j], size)
@@ -69,6 +72,7 @@ def table(net, size=(224, 224)):
     """{layer: Field} along the rows of the picture, for every layer.
 
     size  of the picture, (n_H, n_W). It matters only where "same" padding meets a stride, or behind Flatten
+    Where a window is no square the columns differ: box knows both. What Standardise sees is left out.
     """
     layers, shapes = _until(net, None, size)
     fields = {}
@@ -122,8 +126,11 @@ def _pixels(layers, shapes, seen, axis):
             seen = _through(layer, shape, seen, axis)
         elif hasattr(layer, "window"):
             seen = _window(layer, shape, seen, axis)
-        elif len(layer.output_shape(shape)) != 4:
-            seen = np.ones((len(seen), shape[axis]), bool)
+        elif isinstance(layer, ZeroPad2D):
+            before = layer.pad[2 * (axis - 1)]
+            seen = seen[:, before:before + shape[axis]]
+        elif isinstance(layer, Standardise) or len(layer.output_shape(shape)) != 4:
+            seen = np.repeat(seen.any(axis=1, keepdims=True), shape[axis], axis=1)
     return seen
 
 
@@ -163,4 +170,6 @@ def _reach(layers, shapes, first, last):
         elif hasattr(layer, "window"):
             top = padding(layer.pad, *shape[1:3], layer.window, layer.stride)[0]
             first, last = first * layer.stride - top, last * layer.stride - top + layer.window[0] - 1
+        elif isinstance(layer, ZeroPad2D):
+            first, last = first - layer.pad[0], last - layer.pad[0]
     return first, last

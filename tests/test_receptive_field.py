@@ -7,8 +7,9 @@ from hypothesis import example, given, settings, strategies as st
 from scratchnet import models, receptive_field
 from scratchnet.activations import ReLU
 from scratchnet.errors import ShapeError
-from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, L2Pool2D, MaxPool2D
+from scratchnet.layers import AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, L2Pool2D, MaxPool2D, ZeroPad2D
 from scratchnet.network import Branches, Network, Residual
+from scratchnet.normalisation import Standardise
 from scratchnet.receptive_field import Field, box, edges, table
 from scratchnet.summary import Summary
 
@@ -72,6 +73,13 @@ def test_a_dense_layer_sees_everything_that_its_map_sees():
     assert table(net, (11, 10))["fc"] == Field(11, 0, 0)
 
 
+def test_zeros_around_are_no_pixels_and_a_picture_s_own_mean_is_seen_by_every_unit():
+    layers = {"zeros": ZeroPad2D((2, 0, 1, 3)), "conv": Conv2D(3, 2, f=2, pad=0)}
+    assert box(layers, "conv", 1, 0, (6, 7)) == (0, 0, 1, 1) and box(layers, "conv", 0, 4, (6, 7)) == (0, 0, 0, 0)
+    assert table(layers)["conv"] == Field(2, 1, -2)
+    assert box({"input": Standardise(), **layers}, "conv", 1, 0, (6, 7)) == (0, 0, 6, 7)
+
+
 def test_many_boxes_at_once_are_the_boxes():
     net = models.random_filters()
     rows, columns = edges(net, "relu4_1", range(5), range(7), (40, 57))
@@ -97,7 +105,7 @@ def layers(draw, pools, depth=3, nested=True):
     """A random row of layers on 2 channels, each with a picture that may be too small for it."""
     row = {}
     for n in range(draw(st.integers(1, depth))):
-        kind = draw(st.sampled_from(["conv", "conv", "depthwise", "pool"] + ["branches", "residual"] * nested))
+        kind = draw(st.sampled_from(["conv", "conv", "depthwise", "pool"] + ["branches", "residual", "zeros"] * nested))
         f, stride, pad = draw(st.tuples(SIDES, SIDES)), draw(st.integers(1, 3)), draw(PADS)
         if kind == "conv":
             row[f"conv{n}"], row[f"relu{n}"] = Conv2D(2, 2, f, stride, pad), ReLU()
@@ -105,6 +113,8 @@ def layers(draw, pools, depth=3, nested=True):
             row[f"depthwise{n}"] = DepthwiseConv2D(2, f, stride, pad)
         elif kind == "pool":
             row[f"pool{n}"] = draw(st.sampled_from(pools))(f, stride, pad if pad == "same" else min(pad, min(f) - 1))
+        elif kind == "zeros":
+            row[f"zeros{n}"] = ZeroPad2D(draw(st.tuples(*4 * [st.integers(0, 2)])))
         elif kind == "branches":
             near, far = draw(st.tuples(SIDES, SIDES))
             row[f"branches{n}"] = Branches({"one": {"c": Conv2D(2, 1, near, stride, "same")},

@@ -79,7 +79,8 @@ def run(arguments):
                                         skipped=0, skipped_names=[]))
     if arguments.resume:
         search.go_on(last)
-    print(f"{last - first} pictures, units of {', '.join(layers)}; network {source}", flush=True)
+    print(f"{last - first} pictures, units of {', '.join(layers)}; network {source}. "
+          "(The first run on a machine compiles its kernels at the first picture.)", flush=True)
     stopped = search.run(net, items[:last], layers)
     search.say_what_was_skipped()
     if stopped:

@@ -4,7 +4,7 @@
     gemm.py       convolution as a matrix product over patches
     winograd.py   3x3 convolution at stride 1 with a quarter of the multiplications
     depthwise.py  one filter a channel, a pixel's channels at a time
-    pooling.py    windows: the largest, the mean, the length
+    pooling.py    windows: the largest, the mean, the length; the strongest place of a map
     batchnorm.py  mean and variance of channels, and the way back through both
     pointwise.py  ReLU, PReLU, bias, sums over positions: what is bound by memory
     threads.py, arena.py, jit.py    the threads, the memory and the compiler that all of them share

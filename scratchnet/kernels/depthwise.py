@@ -3,10 +3,12 @@
 A depthwise convolution does f_H f_W multiplications for each number it reads, a hundred times fewer than a full one, and is bound
 by its way through memory. Channels lie side by side there, so the compiler turns the loop over them into vector instructions;
 loops.py, where each channel has a loop of its own, cannot. Bands of rows are shared out over the package's threads.
-A 3x3 window that lies inside the picture, nearly every one of MobileFaceNet's, has a loop of its own: its nine products are
-added up in registers, where the general loop reads and writes the output nine times.
+3x3 filters, nearly all of MobileFaceNet's, have a kernel of their own: its nine products are added up in registers, where the general
+one reads and writes the output nine times. For its sake a band is first copied into a frame of zeros, so that all windows lie inside.
 Average and L2 pooling are depthwise convolutions whose filters are all ones: pooling.py calls these.
 """
+
+import math
 
 import numpy as np
 
@@ -17,30 +19,14 @@ BAND = 2 ** 16                 # numbers of output in a unit of work
 CHUNKS = 8                     # of the sum over positions in dW, added in order
 
 
-@inlined
-def three_by_three(above, beside, below, w_above, w_beside, w_below, b, out, n_C):
-    """out = b + the nine products of a 3x3 window that lies inside: added up in registers, in the order of the general loops."""
-    for k in range(n_C):
-        one, two = n_C + k, 2 * n_C + k
-        out[k] = (b[k] + above[k] * w_above[k] + above[one] * w_above[one] + above[two] * w_above[two]
-                  + beside[k] * w_beside[k] + beside[one] * w_beside[one] + beside[two] * w_beside[two]
-                  + below[k] * w_below[k] + below[one] * w_below[one] + below[two] * w_below[two])
-
-
 @kernel
 def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
     """loops.depthwise_conv2d for rows i_first..i_last-1 of picture m."""
     _, n_H_prev, n_W_prev, n_C = a_prev.shape
     f_H, f_W, _ = W.shape
-    w, row = W.reshape(-1), 3 * n_C
     for i in range(i_first, i_last):
         for j in range(z.shape[2]):
             out = z[m, i, j]
-            y, x = i * stride - top, j * stride - left
-            if f_H == f_W == 3 and 0 <= y < n_H_prev - 2 and 0 <= x < n_W_prev - 2:
-                above, beside, below = a_prev[m, y].reshape(-1), a_prev[m, y + 1].reshape(-1), a_prev[m, y + 2].reshape(-1)
-                three_by_three(above[x * n_C:], beside[x * n_C:], below[x * n_C:], w, w[row:], w[2 * row:], b, out, n_C)
-                continue
             for k in range(n_C):
                 out[k] = b[k]
             for u in range(f_H):
@@ -50,6 +36,47 @@ def rows_forward(a_prev, W, b, z, m, i_first, i_last, stride, top, left):
                         pixel, weight = a_prev[m, y, x], W[u, v]
                         for k in range(n_C):
                             out[k] += pixel[k] * weight[k]
+
+
+@kernel
+def framed(a_prev, m, y_first, left, rows):
+    """Rows y_first.. of picture m into rows (n, left + n_W_prev + right, n_C), with zeros where there is no picture."""
+    _, n_H_prev, n_W_prev, n_C = a_prev.shape
+    start, size = left * n_C, n_W_prev * n_C
+    for r in range(len(rows)):
+        cells, y = rows[r].reshape(-1), y_first + r
+        inside = size if 0 <= y < n_H_prev else 0
+        source, target = a_prev[m, min(max(y, 0), n_H_prev - 1)].reshape(-1), cells[start:]
+        for q in range(inside):
+            target[q] = source[q]
+        for q in range(inside, len(target)):
+            target[q] = 0
+        for q in range(start):
+            cells[q] = 0
+
+
+@inlined
+def three_by_three(above, beside, below, w_above, w_beside, w_below, b, out, n_C):
+    """One pixel: its nine products are added up in registers, in the order of rows_forward."""
+    for k in range(n_C):
+        one, two = n_C + k, 2 * n_C + k
+        out[k] = (b[k] + above[k] * w_above[k] + above[one] * w_above[one] + above[two] * w_above[two]
+                  + beside[k] * w_beside[k] + beside[one] * w_beside[one] + beside[two] * w_beside[two]
+                  + below[k] * w_below[k] + below[one] * w_below[one] + below[two] * w_below[two])
+
+
+@kernel
+def rows_three_by_three(rows, W, b, z, m, i_first, i_last, stride):
+    """rows_forward for a 3x3 filter over rows of the picture that have their frame of zeros; the first belongs to i_first."""
+    n_C = rows.shape[2]
+    w, row = W.reshape(-1), 3 * n_C
+    for i in range(i_first, i_last):
+        r = (i - i_first) * stride
+        above, beside, below = rows[r].reshape(-1), rows[r + 1].reshape(-1), rows[r + 2].reshape(-1)
+        out = z[m, i].reshape(-1)
+        for j in range(z.shape[2]):
+            x = j * stride * n_C
+            three_by_three(above[x:], beside[x:], below[x:], w, w[row:], w[2 * row:], b, out[j * n_C:], n_C)
 
 
 @kernel
@@ -111,11 +138,17 @@ def _bands_forward(a_prev, W, b, stride, pad, alpha=None):
     mask = None if alpha is None else arena.empty(z.shape, np.bool_)
 
     def work(band):
-        rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2])
+        m, first, last = band
+        if W.shape[:2] == (3, 3) and n_H_prev and n_W_prev:
+            shape = ((last - first - 1) * stride + 3, pad[2] + n_W_prev + pad[3], n_C)
+            rows = threads.buffer("framed", math.prod(shape), a_prev.dtype).reshape(shape)
+            framed(a_prev, m, first * stride - pad[0], pad[2], rows)
+            rows_three_by_three(rows, W, b, z, *band, stride)
+        else:
+            rows_forward(a_prev, W, b, z, *band, stride, pad[0], pad[2])
         if mask is not None:
-            m, first, last = band
-            rows = z[m, first:last].reshape(-1, n_C)
-            pointwise.bend(rows, alpha, rows, mask[m, first:last].reshape(-1, n_C))
+            numbers = z[m, first:last].reshape(-1, n_C)
+            pointwise.bend(numbers, alpha, mask[m, first:last].reshape(-1, n_C))
 
     threads.run(work, bands(n_m, n_H, n_W * n_C))
     return z, mask

@@ -42,15 +42,15 @@ def masked(da, mask, dz):
 
 
 @kernel
-def bend(z, alpha, a, mask):
-    """loops.prelu into a and mask; a may be z itself."""
+def bend(z, alpha, mask):
+    """z := loops.prelu of z, in place, and where z was positive, into mask."""
     zero = z.dtype.type(0)
     for row in range(len(z)):
-        cells, out, positive = z[row], a[row], mask[row]
+        cells, positive = z[row], mask[row]
         for k in range(len(alpha)):
             number = cells[k]
             positive[k] = number > zero
-            out[k] = number if number > zero else alpha[k] * number
+            cells[k] = number if number > zero else alpha[k] * number
 
 
 @kernel
@@ -111,7 +111,12 @@ def _rows(a):
 def prelu(z, alpha):
     """As loops.prelu."""
     a, mask = arena.empty(z.shape, z.dtype), arena.empty(z.shape, np.bool_)
-    threads.run(lambda part: bend(z[part], alpha, a[part], mask[part]), _rows(z))
+
+    def work(part):
+        a[part] = z[part]
+        bend(a[part], alpha, mask[part])
+
+    threads.run(work, _rows(z))
     return a, mask
 
 
