@@ -89,7 +89,7 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
         side -= 1
 
     wide = max(_panel(side), *(_name_width(name, field) for name, field, _ in layers)) + 24
-    high = -(-most // ACROSS) * (_side(side) + 25) + 54
+    high = -(-most // ACROSS) * (_side(side) + 25) + 40
     fig = page.figure(max(48 + columns * wide - 24, page.heading_width(title, subtitle)), 78 + -(-len(layers) // columns) * high - 6)
     page.heading(fig, title, subtitle)
     ax = page.canvas(fig)
