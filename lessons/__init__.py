@@ -11,4 +11,5 @@ None needs a download.
 LESSONS = {                                # number: module, title in English, title in Chinese (the lecture's sections)
     0: ("l00_layers_and_gradients", "layers and gradients", "零 · 层与梯度"),
     5: ("l05_what_is_style_transfer", "what is neural style transfer", "五 · 什么是神经风格迁移"),
+    6: ("l06_what_deep_convnets_learn", "what are deep ConvNets learning", "六 · 深度卷积网络学习什么"),
 }

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from scratchnet import images, models, plots, strongest
+from scratchnet import images, models, plots, strongest, unit_views
 from scratchnet.__main__ import main
 from scratchnet.strongest import ARRAYS
 
@@ -32,6 +32,15 @@ def sheets(monkeypatch):
     """What would be drawn: [(path, rows, title), ...]; how it is drawn is tests/test_plots_*'s business."""
     drawn = []
     monkeypatch.setattr(plots, "patch_sheet", lambda path, rows, title: drawn.append((path, rows, title)), raising=False)
+    return drawn
+
+
+@pytest.fixture(autouse=True)
+def views(monkeypatch):
+    """The pages of layers and of units that would be drawn, (path, what was given); what is on them is tests/test_unit_views's business."""
+    drawn = []
+    for name in ("layer_page", "unit_sheet"):
+        monkeypatch.setattr(unit_views, name, lambda path, *given: drawn.append((path, *given)) or path)
     return drawn
 
 
@@ -95,6 +104,19 @@ def test_larger_photographs_are_made_smaller_and_boxes_are_of_these(photos, tmp_
     assert search(photos, "--out", tmp_path / "run", "--size", 16, "--unit", 2) == 0
     patches = json.loads((tmp_path / "run" / "units.json").read_text())["patches"]
     assert all(max(patch["size"]) <= 16 for patch in patches) and any(max(patch["size"]) == 16 for patch in patches)
+
+
+def test_several_layers_make_the_page_from_shallow_to_deep_and_one_unit_its_sheet(photos, tmp_path, views):
+    search(photos, "--layer", "relu2_1,relu1_1", "--out", tmp_path / "a")
+    (path, net, found, open), = views
+    assert path.name == "layers.png" and list(found) == ["relu1_1", "relu2_1"] and open("3.png").shape[3] == 3
+    views.clear()
+    search(photos, "--unit", 17, "--out", tmp_path / "b")
+    assert [(path.name, best.layer, unit) for path, _, best, unit, _ in views] == [("relu1_1-unit17.png", "relu1_1", 17),
+                                                                                  ("relu2_1-unit17.png", "relu2_1", 17)]
+    views.clear()
+    search(photos, "--layer", "relu1_1", "--out", tmp_path / "c")
+    assert views == []
 
 
 def test_without_a_folder_there_are_textures_of_eight_angles_and_colours(tmp_path, sheets):

@@ -16,6 +16,7 @@ FOLDER = Path(lessons.__file__).parent
 PICTURES = {
     0: {"l00_there_and_back.png", "l00_error_curve.png"},
     5: {"l05_stages.png", "l05_curves.png"},
+    6: {"l06_layers.png", "l06_unit.png"},
 }
 
 

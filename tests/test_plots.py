@@ -14,6 +14,7 @@ from tests.figures import LAYERS, expect_readable, figure_of, read, steps
 
 rng = np.random.default_rng(7)
 FACE = rng.uniform(size=(24, 18, 3))
+NINE = [(rng.uniform(size=(8, 5 + n % 4, 3)), 9. - n) for n in range(9)]
 
 FIGURES = {
     "sheet": lambda path: plots.contact_sheet(path, rng.uniform(size=(5, 40, 60, 3)), ["S", "C", "G", "one with a longer name", "αβλ"]),
@@ -29,6 +30,16 @@ FIGURES = {
     "far_frr": lambda path: plots.far_frr(path, [-np.inf, .2, .4, .9], [0, 0, .5, 1], [1, .4, .2, 0], .4),
     "triplets": lambda path: plots.triplet_plane(path, rng.normal(size=(12, 5)), np.arange(12) % 3, 0, 3, .5, 1),
     "stages": lambda path: plots.encodings_over_time(path, [(k, rng.normal(size=(40, 5)), np.arange(40) % 14) for k in range(3)]),
+    "patches": lambda path: plots.patch_sheet(path, [(k, NINE[:k]) for k in range(12)]),
+    "layers": lambda path: plots.layer_page(path, [("relu1_1", 3, [(k, NINE) for k in range(9)]), ("a name " * 4, 132, [(1023, NINE)])]),
+    "unit": lambda path: plots.unit_sheet(path, "relu3_1", 17, [FACE] * 9, [(0, 2, 9, 8)] * 9, np.arange(9, 0, -1),
+                                          {"deconv": [FACE] * 9, "guided": [FACE - .5] * 9}, FACE, [(3, 1e6, NINE)], FACE[:3, :3]),
+    "filters": lambda path: plots.filters(path, rng.normal(size=(3, 3, 3, 96))),
+    "activations": lambda path: plots.activations(path, rng.normal(size=(1, 9, 12, 40))),
+    "fields": lambda path: plots.receptive_fields(path, FACE, {f"relu{n}_1": (9 - n, 9 - n, 12 + n, 11 + n) for n in range(1, 6)}),
+    "measured": lambda path: plots.measured_field(path, FACE, (2, 3, 20, 12), FACE[..., 0]),
+    "saliency": lambda path: plots.saliency_sheet(path, FACE, {"Grad-CAM": FACE[..., 0], "occlusion, a square of 16": FACE[..., 1] - .5}),
+    "pair": lambda path: plots.pair_maps(path, FACE, FACE[:18, :, :1], {"Grad-CAM": FACE[..., 0]}, {"Grad-CAM": -FACE[:18, :, 1]}, .3, .7),
     "triplet_curves": lambda path: plots.triplet_curves(path, {rule: [dict(i=k, J=1 / k, scores={"active": 9 - k}) for k in range(1, 5)]
                                                                for rule in ("random", "semi-hard")}),
 }

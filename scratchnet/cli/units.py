@@ -3,7 +3,7 @@
   python -m scratchnet units                                        pictures that are here already, and drawn textures
   python -m scratchnet units PHOTOS --layer relu3_1                 a folder of photographs, searched with the folders inside
   python -m scratchnet units PHOTOS --layer relu3_1 --unit 17 --weights vgg19
-  python -m scratchnet units PHOTOS --layer relu1_1,relu4_1         several layers in one pass
+  python -m scratchnet units PHOTOS --layer relu1_1,relu4_1         several layers in one pass, and the lecture's page of them
   python -m scratchnet units PHOTOS --shard 2/8 --out part2         one of eight parts, for another process or machine
   python -m scratchnet units --merge part1 part2 ... --out all      the parts put together: the same as one search
 
@@ -98,7 +98,7 @@ def run(arguments):
         part, parts = arguments.shard
         print(f"{folder / FOUND}  (part {part} of {parts}; all of them together: python -m scratchnet units --merge DIR DIR ...)")
         return 0
-    _finish(folder, search.found, search.notes, dict(items), arguments)
+    _finish(folder, search.found, search.notes, dict(items), arguments, net)
     return 0
 
 
@@ -298,8 +298,8 @@ def _again(folder):
     return shlex.join([*words, *([] if named else ["--out", str(folder)]), "--resume"])
 
 
-def _finish(folder, found, notes, sources, arguments):
-    """units.json, then the sheets, which take longer."""
+def _finish(folder, found, notes, sources, arguments, net=None):
+    """units.json, then the sheets, which take longer; those that ask the network once more are left out where there is none, by --merge."""
     photos = arguments.photos or Path(notes["photos"])
     patches = [dict(layer=layer, **{**patch, "picture": _where(patch["picture"], sources, photos)})
                for layer, best in found.items() for unit in _chosen(arguments, layer, len(best.value)) for patch in best.patches(unit)]
@@ -311,6 +311,8 @@ def _finish(folder, found, notes, sources, arguments):
         file.write(f'{json.dumps(card, indent=1)[:-2]},\n "patches": [\n{lines}\n ]\n}}\n'.encode())
     sheets = [_sheet(folder, best, units, sources, notes["size"])
               for layer, best in found.items() for units in _pages(arguments, layer, len(best.value))]
+    if net is not None:
+        sheets += _views(folder, net, found, arguments.unit, lambda name: _picture(sources[name], notes["size"]))
     print(f"{folder / 'units.json'}  (and {len(sheets)} sheet{'s' * (len(sheets) != 1)} beside it: {sheets[0].name}"
           f"{', ...' * (len(sheets) > 1)})")
 
@@ -322,20 +324,20 @@ def _where(name, sources, photos):
 
 def _sheet(folder, best, units, sources, size):
     """Sixteen units at most, each with its strongest patches, cut from the pictures by their boxes; places where it is silent left out."""
-    from scratchnet import plots                      # matplotlib only once there is something to draw
-    patches = {unit: [patch for patch in best.patches(unit) if patch["value"] > 0] for unit in units}
-    cut = {}
-    for name in dict.fromkeys(patch["picture"] for some in patches.values() for patch in some):      # each picture is opened once
-        picture = _picture(sources[name], size)[0]
-        for unit, some in patches.items():
-            for n, patch in enumerate(some):
-                if patch["picture"] == name:
-                    top, left, bottom, right = patch["box"]
-                    cut[unit, n] = picture[top:bottom, left:right].copy(), patch["value"]
-    rows = [(unit, [cut[unit, n] for n in range(len(some))]) for unit, some in patches.items()]
+    from scratchnet import plots, unit_views          # matplotlib only once there is something to draw
+    rows = list(zip(units, unit_views.patches([(best, unit) for unit in units], lambda name: _picture(sources[name], size))))
     path = folder / f"{best.layer}-{units[0]}{f'-{units[-1]}' if len(units) > 1 else ''}.png"
     plots.patch_sheet(path, rows, f"{best.layer}: the patches that drive each unit most")
     return path
+
+
+def _views(folder, net, found, unit, open):
+    """Of several layers the lecture's page, nine units of each, from shallow to deep; of one unit all there is to see of it."""
+    from scratchnet import unit_views
+    if unit is not None:
+        return [unit_views.unit_sheet(folder / f"{layer}-unit{unit}.png", net, best, unit, open) for layer, best in found.items()]
+    by_depth = {layer: found[layer] for layer in sorted(found, key=net.names.index)}
+    return [unit_views.layer_page(folder / "layers.png", net, by_depth, open)] if len(found) > 1 else []
 
 
 def _chosen(arguments, layer, n):

@@ -1,7 +1,8 @@
 """AlexNet, the network in whose layers the lecture looks for what units have learned, as torchvision has it.
 
 64 first filters and no local response normalisation: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural
-networks", not the two-column network of 2012. Between pool5 and the dense layers torchvision averages down to 6x6; at
+networks", not the two-column network of 2012. The slide's pictures are from neither: they show the variant that Zeiler & Fergus
+(2013) trained, with 96 first filters of 7x7 at stride 2. Between pool5 and the dense layers torchvision averages down to 6x6; at
 224x224 pixels the map is 6x6 already and nothing is left to average, so here there is no such layer and, with dense layers,
 no other size.
 """

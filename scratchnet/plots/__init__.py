@@ -12,6 +12,15 @@
                   far_frr              both errors over tau
     encodings.py  triplet_plane        a batch around its anchor, with the rings of the triplet loss
                   encodings_over_time  encodings in the plane, from epoch to epoch
+    units.py      patch_sheet          units of a layer, each as its nine strongest patches
+                  layer_page           the lecture's page: nine units of every layer
+                  unit_sheet           all views of one unit
+    channels.py   filters              the filters of the first layer, as pictures
+                  activations          the channels of a layer for one picture
+    maps.py       receptive_fields     what units of several layers see, on one picture
+                  measured_field       what a unit may see, and where it really looks
+                  saliency_sheet       maps laid over their picture
+                  pair_maps            what brings two pictures near each other
     matrices.py   gram_heatmap         a style matrix, or two of them and their difference
                   grid                 small matrices with their numbers, to follow an example by hand
     page.py       the look that all of them share
@@ -20,12 +29,16 @@ Each writes `path`, in the format of its ending or else as PNG, and returns it; 
 no window, no display, no state: figures are objects, laid out in pixels.  Titles are drawn as they are given, a $ is a dollar.
 """
 
+from scratchnet.plots.channels import activations, filters
 from scratchnet.plots.curves import cost_curves, error_curve, training_curves, triplet_curves
 from scratchnet.plots.encodings import encodings_over_time, triplet_plane
 from scratchnet.plots.faces import identify_sheet, pair_sheet
+from scratchnet.plots.maps import measured_field, pair_maps, receptive_fields, saliency_sheet
 from scratchnet.plots.matrices import gram_heatmap, grid
 from scratchnet.plots.pictures import contact_sheet
 from scratchnet.plots.thresholds import distance_histograms, far_frr, roc_curve
+from scratchnet.plots.units import layer_page, patch_sheet, unit_sheet
 
-__all__ = ["contact_sheet", "cost_curves", "distance_histograms", "encodings_over_time", "error_curve", "far_frr", "gram_heatmap", "grid",
-           "identify_sheet", "pair_sheet", "roc_curve", "training_curves", "triplet_curves", "triplet_plane"]
+__all__ = ["activations", "contact_sheet", "cost_curves", "distance_histograms", "encodings_over_time", "error_curve", "far_frr",
+           "filters", "gram_heatmap", "grid", "identify_sheet", "layer_page", "measured_field", "pair_maps", "pair_sheet", "patch_sheet",
+           "receptive_fields", "roc_curve", "saliency_sheet", "training_curves", "triplet_curves", "triplet_plane", "unit_sheet"]

@@ -42,19 +42,13 @@ def pair_sheet(path, pairs, tau=None, columns=None, side=128):
 
 def _arrange(pairs, titles, judged, columns, side):
     """Wrapped titles, both (width, height) of each pair, those of a pair with its words, the number of columns, those of the sheet."""
-    shown = [[fitted(picture, side) for picture in two] for two, _, _ in pairs]
+    shown = [[page.fitted(picture, side) for picture in two] for two, _, _ in pairs]
     width = max(max(one[0] + 4 + two[0] for one, two in shown), max(page.text_width(words) for words, _ in judged), 130)
     titles = [page.wrap(title, width) for title in titles]
     lines = max(title.count("\n") + 1 if title else 0 for title in titles)
     width, height = int(width) + 24, max(h for two in shown for _, h in two) + 17 * lines + 7 + 28 + 10
     columns = page.columns(len(pairs), width, height, columns)
     return titles, shown, (width, height), columns, (columns * width + 16, -(-len(pairs) // columns) * height + 12)
-
-
-def fitted(picture, side):
-    """(width, height) of a picture whose longer side is so many pixels."""
-    size = np.array(picture.shape[1::-1])
-    return tuple(np.maximum(1, np.rint(size * side / size.max())).astype(int).tolist())
 
 
 def judge(d, tau):
@@ -107,7 +101,7 @@ def identify_sheet(path, picture, rows, tau=None, most=12):
     thumb = 48 if any(face is not None for _, _, face in rows) else 0
     names = [page.shorten(name, 220, "bold") for name, _, _ in rows]
     wide, line = int(max(page.text_width(name, "bold") for name in names)), max(thumb + 8, 28)
-    w, h = fitted(asked, 200)
+    w, h = page.fitted(asked, 200)
     left = 24 + w + 44 + (thumb + 12 if thumb else 0)
     bars = left + wide + 14
     fig = page.figure(max(bars + 300 + 70, page.heading_width(title, subtitle)), 112 + max(h, len(rows) * line) + 52)
@@ -117,7 +111,7 @@ def identify_sheet(path, picture, rows, tau=None, most=12):
     for k, ((_, d, face), name) in enumerate(zip(rows, names)):
         middle = 112 + line * (k + .5)
         if face is not None:
-            small = fitted(face, thumb)
+            small = page.fitted(face, thumb)
             page.picture_axes(fig, left - 12 - thumb / 2 - small[0] / 2, middle - small[1] / 2, *small).imshow(face, aspect="auto")
         page.write(fig, left, middle, name, va="center_baseline", weight="normal" if k else "bold")
         page.write(fig, bars + 308, middle, page.short(d), va="center_baseline", color=page.GREY)

@@ -14,6 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from scratchnet.atomic import replacing
 from scratchnet.errors import ImageError, NumericsError, ShapeError
@@ -57,6 +58,23 @@ def picture_axes(fig, left, top, width, height):
     return ax
 
 
+def canvas(fig):
+    """Axes over the whole sheet whose coordinates are its pixels: many small pictures, each as axes of its own, would be slow."""
+    ax = picture_axes(fig, 0, 0, *fig.bbox.size)
+    ax.set(xlim=(0, fig.bbox.width), ylim=(fig.bbox.height, 0), autoscale_on=False)
+    return ax
+
+
+def put(ax, picture, left, top, width, height, **looks):
+    """A picture at pixels of a canvas."""
+    ax.imshow(picture, extent=(left, left + width, top + height, top), aspect="auto", **looks)
+
+
+def frame(ax, left, top, width, height, **looks):
+    """A rectangle at pixels of a canvas, or of a picture."""
+    return ax.add_patch(Rectangle((left, top), width, height, **{"fill": False, "clip_on": False, **looks}))
+
+
 def write(fig, left, top, text, **looks):
     W, H = fig.bbox.size
     fig.text(left / W, 1 - top / H, text, parse_math=False, **looks)
@@ -89,6 +107,12 @@ def wrap(text, width):
             fits = max([k for k in range(1, len(lines[-1])) if text_width(lines[-1][:k]) <= width], default=1)
             lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
     return "\n".join(lines)
+
+
+def fitted(picture, side):
+    """(width, height) of a picture whose longer side is so many pixels."""
+    size = np.array(picture.shape[1::-1])
+    return tuple(np.maximum(1, np.rint(size * side / size.max())).astype(int).tolist())
 
 
 def columns(n, width, height, given=None):
@@ -152,6 +176,11 @@ def percent(rate, _=None):
     return f"{short(100 * rate)} %"
 
 
+def signed(a):
+    """Numbers of both signs as a picture: 0 is grey, the largest |number| is where a colour ends.   -> the shape of a, in [0, 1]"""
+    return .5 + .5 * a / (abs(a).max() or 1)
+
+
 # ---- what may come in ---------------------------------------------------------------------------------------------------------
 
 def as_many(titles, things, name):
@@ -167,7 +196,7 @@ def expect_numbers(a, name, ndim=1):
     """The array as float64. Raises ShapeError for another rank, for none, for what is no number; NumericsError for NaN and infinity."""
     a = np.asarray(a)
     if a.ndim != ndim or not a.size or a.dtype.kind not in "fiub":
-        what = ("one number", "numbers (m,)", "numbers (m, n_f)")[ndim]
+        what = ("one number", "numbers (m,)", "numbers, two axes of them", "numbers (n_H, n_W, n_C)", "numbers (f, f, n_C_prev, n_C)")[ndim]
         raise ShapeError(f"{name} has shape {a.shape} and holds {a.dtype}; expected {what}, not empty")
     if not np.isfinite(a).all():
         bad = np.argwhere(~np.isfinite(a))
@@ -192,6 +221,15 @@ def expect_picture(picture, name):
     if np.isnan(a).any():
         raise NumericsError(f"{name} has NaN in {np.isnan(a).any(axis=2).sum()} of its pixels; look for the step where they began")
     return np.clip(np.broadcast_to(a, (*a.shape[:2], 3)), 0, 1)
+
+
+def expect_box(box, picture, name):
+    """(top, left, bottom, right) of a picture (n_H, n_W, 3), half-open, with a pixel or more. Raises ShapeError."""
+    top, left, bottom, right = (int(edge) for edge in box)
+    if not (0 <= top < bottom <= picture.shape[0] and 0 <= left < right <= picture.shape[1]):
+        raise ShapeError(f"{name} is {tuple(box)} on a picture of {picture.shape[0]} × {picture.shape[1]}; "
+                         "expected (top, left, bottom, right), half-open, inside it and not empty")
+    return top, left, bottom, right
 
 
 # ---- the file -----------------------------------------------------------------------------------------------------------------
