@@ -132,7 +132,8 @@ def back_to_pixels(net, picture, layer, unit, rule="deconv", position=None, star
     position  (i, j) of the unit in its layer; None: where a[0, :, :, k] is largest, the first such place in reading order
     start     what the way back begins with, all other activations of the layer being zeroed. None: the activation itself under
               every rule, as in the deconvnet. 1: what a one-hot gradient gives, so that "gradient" is da_ijk/dx. For a positive
-              activation the two differ by that factor alone, because every rule lets a multiple through as the multiple
+              activation the two differ by that factor alone, because every rule lets a multiple through as the multiple. A negative
+              one, of a logit say, sets out with its sign, and "deconv" and "guided" stop what is negative: use 1 there
     Returns Back(dx, value, position, relus). A dead unit, value 0, has no picture: dx is 0.
     Raises ShapeError for an unknown layer or rule, a unit or position out of range, and a picture too small for the layer.
     """
@@ -352,8 +353,8 @@ def _as_score(score):
 
 
 def _score_of(tail, a, end, score):
-    """S of one picture whose activations `a` enter the network `tail`, and dS/da. An empty tail: a itself is what the score reads."""
-    if not tail.names or end not in tail.layers:
+    """S of one picture whose activations `a` enter the network `tail`, and dS/da; or of a itself, where no tail leads to `end`."""
+    if end not in tail.layers:
         S, df = score(a)
         return S[0], df
     f, caches = _forward(tail, a, end)

@@ -258,7 +258,7 @@ def test_grad_cam_by_hand():
 def test_the_layer_is_the_last_that_has_places_and_is_named():
     assert grad_cam(classifier(), picture()).layer == "relu2"
     assert grad_cam(averaging([[1, 1], [1, 1]]), np.ones((1, 4, 5, 1)), score=1).layer == "relu1"
-    assert attribution.last_places(models.vgg19(classes=10), (1, 224, 224, 3)) == "relu5_4"
+    assert attribution.last_places(models.vgg19(), (1, 224, 224, 3)) == "relu5_4"
     assert grad_cam(models.small_vgg(), picture(n_H=32, n_W=48), score=9).layer == "relu5_1"
 
 
