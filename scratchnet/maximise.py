@@ -4,7 +4,7 @@
 
 Nothing keeps such a picture natural, and without help it drowns in fine noise that no camera would give. What helps:
 
-    l2       pixels are drawn back to grey                 l2 sum (x - 1/2)^2 / (n_H n_W)                Simonyan et al. 2014
+    l2       pixels that do not matter stay grey           l2 sum (x - 1/2)^2 / (n_H n_W)                Simonyan et al. 2014
     tv       neighbours are drawn together                 tv total_variation(x) / (n_H n_W)             Mahendran & Vedaldi 2015
     jitter   the picture is shifted a little, by chance, before each step: what only fits one grid of pixels does not last
     blur     every few steps the finest detail is wiped away, and what the unit really needs comes back  Yosinski et al. 2015
@@ -88,7 +88,7 @@ class Objective:
         return J, dx
 
 
-def maximise(net, layer, unit, size=None, steps=96, position=None, start="noise", l2=0.1, tv=0.1, jitter=4, blur=0.6, blur_every=4,
+def maximise(net, layer, unit, size=None, steps=96, position=None, start="noise", l2=0.1, tv=3.0, jitter=4, blur=1.0, blur_every=4,
              learning_rate=0.03, seed=0, optimizer=None):
     """A picture that drives a unit as far as it goes. A generator of Step 0 (the start) to Step `steps`; files are the listener's.
 

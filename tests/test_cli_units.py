@@ -208,6 +208,11 @@ def test_D9_a_folder_that_holds_a_search_is_not_replaced_unless_asked(photos, tm
     err = capsys.readouterr().err
     assert "--overwrite" in err and "--resume" in err and "search of 20" in err
     assert search(photos, "--out", "out/units-1", "--overwrite") == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        assert search(photos, "--out", "out/units-1", "--overwrite") == 130
+    assert not (tmp_path / "out" / "units-1" / "units.json").exists()
+    capsys.readouterr()
     assert search(photos, "--resume") == 1 and "--resume needs --out" in capsys.readouterr().err
     assert search(photos, "--resume", "--out", "nowhere") == 1 and "holds no search" in capsys.readouterr().err
 

