@@ -81,7 +81,9 @@ unit_views.layer_page(out / "l06_layers.png", net, found, lambda name: draw[name
 sizes = [table(net)[layer].size for layer in found]
 print(f"   l06_layers.png: they see {', '.join(f'{size} x {size}' for size in sizes)} pixels. First an edge of one\n"
       "   direction, or a colour; then edges between two colours; then stripes, dots and checks; rings; faces.")
-assert sizes == [3, 10, 24, 60, 132]
+faces = sum(str(patch["picture"]).startswith("face") for patch in found["relu5_1"].patches(184))
+print(f"   Of unit 184's nine pictures, in relu5_1, {faces} are faces; of all {len(draw)}, 9 are.")
+assert sizes == [3, 10, 24, 60, 132] and faces > 3
 
 # %% 5. Nine pictures suggest. An experiment tells
 a = lambda x, l, k: net.forward(x, until=l, keep=[l])[0][l][0, ..., k].max()

@@ -3,7 +3,7 @@
     layer_page(path, net, found, open)         nine units of every layer that was searched, each as nine patches
     unit_sheet(path, net, best, unit, open)    where its patches are, three ways back to the pixels, gradient ascent, its partners
     patches([(best, unit), ...], open)         [(patch, value), ...] of each, as plots.patch_sheet takes them
-    partners(net, layer, unit, pictures)        with which channels it is active together: its row of the style matrix
+    partners(net, layer, unit, pictures)       with which channels it is active together: its row of the style matrix
 
 A search keeps the names of pictures, not their pixels: open(name) -> (1, n_H, n_W, 3) is asked for them, with the same sizes as then.
 """
@@ -62,8 +62,8 @@ def unit_sheet(path, net, best, unit, open, steps=96, seed=0, together=3):
     """
     places = _above_zero(best, unit) or best.patches(unit)[:1]
     pictures = [open(place["picture"]) for place in places]
-    backs = {rule: [attribution.back_to_pixels(net, picture, best.layer, unit, rule, place["position"]).dx
-                    for picture, place in zip(pictures, places)] for rule in ("deconv", "guided", "gradient")}
+    backs = {rule: [attribution.back_to_pixels(net, picture, best.layer, unit, rule).dx for picture in pictures]      # from the same places
+             for rule in ("deconv", "guided", "gradient")}
     driven = None
     for step in maximise(net, best.layer, unit, steps=steps, seed=seed) if steps else ():
         driven = step.x

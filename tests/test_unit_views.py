@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from scratchnet import attribution, models, plots, unit_views
+from scratchnet.activations import ReLU
+from scratchnet.layers import Conv2D, Dense, Flatten
 from scratchnet.models import alexnet, random_filters
+from scratchnet.network import Network
 from scratchnet.normalisation import Preprocess
 from scratchnet.strongest import strongest
 from tests.figures import read
@@ -70,6 +73,16 @@ def test_the_sheet_is_given_the_ways_back_from_the_places_that_were_found(net, f
         outside[:, top:bottom, left:right] = 0
         assert not outside.any()                                        # a way back from its place stays inside its box
     assert driven.shape[0] == 1 and all(k != 1 for k, _, _ in others)
+
+
+def test_a_dense_layer_has_no_places_and_a_sheet_all_the_same(monkeypatch):
+    net = Network({"conv": Conv2D(3, 4), "relu": ReLU(), "flatten": Flatten(), "fc": Dense(4 * 8 * 8, 5)})
+    pictures = {n: rng.random((1, 8, 8, 3)).astype(np.float32) for n in range(9)}
+    best = strongest(net, pictures.items(), "fc")
+    given, k = [], int(best.value[:, 0].argmax())
+    monkeypatch.setattr(plots, "unit_sheet", lambda path, *what: given.extend(what))
+    unit_views.unit_sheet("unit.png", net, best, k, pictures.get, steps=0)
+    assert given[3][0] == [0, 0, 8, 8] and given[6] is None and given[5]["gradient"][0].all()
 
 
 def test_the_filter_is_shown_for_the_first_layer_in_the_picture_s_colours():
