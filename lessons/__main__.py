@@ -2,33 +2,20 @@
 
 import argparse
 import contextlib
-import os
 import runpy
 import sys
 import time
 from pathlib import Path
 
 from lessons import LESSONS
+from scratchnet.__main__ import spoken
 
 LIST = "\n".join(f"  {number}  {title}  ({chinese})" for number, (_, title, chinese) in LESSONS.items())
 
 
+@spoken
 def main(words=None):
     """Runs the lessons asked for. -> exit code: 0 done, 2 no such lesson or misspelt, 130 stopped."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")      # a terminal without Chinese shows ?, and the lesson goes on
-    try:
-        try:
-            return _main(words)
-        finally:
-            print(end="", flush=True)                 # here, where a broken pipe is still heard
-    except BrokenPipeError:                           # the reader of our output left: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _main(words):
-    """The same, where pipes are whole."""
     parser = argparse.ArgumentParser(prog="python -m lessons", description="Lessons to run and to read:\n\n" + LIST,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="which lessons (default: all)")

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import importlib
 import os
 import sys
@@ -22,22 +23,27 @@ EXAMPLES = """examples:
 REFUSALS = (ShapeError, ImageError, WeightsError, NumericsError, OSError, MemoryError)
 
 
+def spoken(main):
+    """main(words) -> exit code, as a program that may talk to a pipe or to a terminal of few letters: both end no run in a traceback."""
+    @functools.wraps(main)
+    def in_any_terminal(words=None):
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # a terminal of ASCII shows ? in a file's name, and the run goes on
+        try:
+            try:
+                return main(words)
+            finally:
+                print(end="", flush=True)             # here, where a broken pipe is still heard
+        except BrokenPipeError:                       # the reader of our output left: `... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+    return in_any_terminal
+
+
+@spoken
 def main(words=None):
     """Runs one command. -> exit code: 0 done, 1 refused or failed (a check that found a wrong gradient too), 2 misspelt, 130 stopped."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")      # a terminal of ASCII shows ? in a file's name, and the run goes on
-    try:
-        try:
-            return _main(sys.argv[1:] if words is None else list(words))
-        finally:
-            print(end="", flush=True)                 # here, where a broken pipe is still heard
-    except BrokenPipeError:                           # the reader of our output left: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _main(words):
-    """The same, where pipes are whole."""
+    words = sys.argv[1:] if words is None else list(words)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0

@@ -1,4 +1,4 @@
-"""What does a layer know of a picture?  Paint one from noise until the layer finds it the same: what it does not know is lost.
+"""What does a layer know of a picture?  Paint one from noise until the layer finds it the same: what the layer does not know is lost.
 
     paint(net, layer, picture, "inversion")   the content cost at layer l alone: all that a^[l] says, and where
     paint(net, layer, picture, "texture")     the style cost at layer l alone: what goes together with what, wherever it is
@@ -49,7 +49,7 @@ def strongest_channels(a, n=9):
 
 
 def layer_sheet(path, net, layer, picture, steps=STEPS, seed=0, n=9):
-    """One layer and one picture from every side, see plots.layer_sheet.   n  how many channels, nine at most"""
+    """What layer l keeps of the picture, see plots.layer_sheet; n is how many of its channels, nine at most. Raises as `paint`."""
     picture = expect_places(net, layer, picture)
     net = net if net.frozen else net.freeze(until=layer)
     a = net.forward(picture, until=layer, keep=[layer], params=False)[0][layer]

@@ -8,6 +8,7 @@ import difflib
 import math
 
 from scratchnet import faces, models, readers, weights_cache
+from scratchnet.cli.options import number
 from scratchnet.errors import ShapeError
 
 DEFAULT = "face_encoder"                              # which ships with scratchnet
@@ -25,7 +26,8 @@ def add_options(parser):
     add("--network", choices=NETWORKS, metavar="NAME",
         help=f"{', '.join(NETWORKS)} (default: the one that --weights says it is, else {DEFAULT}, which ships)")
     add("--weights", metavar="FILE", help="its parameters: a file, such as the encoder.npz of `train`, or a name such as mobilefacenet")
-    add("--tau", type=_tau, metavar="D", help="one person when the squared distance d <= tau (default: the network's own)")
+    add("--tau", type=number(0, what="a squared distance"), metavar="D",
+        help="one person when the squared distance d <= tau (default: the network's own)")
     add("--figure", metavar="FILE", help="draw the pictures as the network sees them, with d under them")
 
 
@@ -81,13 +83,3 @@ def box(text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected left,top,right,bottom from the upper left corner, 0 <= left < right and "
                                          "0 <= top < bottom")
     return sides
-
-
-def _tau(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a squared distance, a number from 0 up")
-    return value

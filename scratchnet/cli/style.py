@@ -18,6 +18,8 @@ from tqdm import tqdm
 
 from scratchnet import __version__, images, style, weights_cache
 from scratchnet.atomic import replacing
+from scratchnet.cli import run_folder
+from scratchnet.cli.options import number, whole
 from scratchnet.datasets import swirling_sky
 from scratchnet.errors import NumericsError, ShapeError
 from scratchnet.models import MODELS, random_filters, small_vgg
@@ -41,20 +43,20 @@ def add_arguments(parser):
         help="which network --weights is for (default: the name it gives, else vgg19); without --weights: small_vgg (the default), "
              "or random_filters, which paint textures and know no shapes")
     add("--pool", choices=("max", "avg"), default="max", help="how blocks of a VGG end (default: max, as it was trained)")
-    add("--size", type=_whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
-    add("--style-size", type=_whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
-    add("--steps", type=_whole(0), default=100, help="updates of the picture (default: 100)")
+    add("--size", type=whole(16), default=256, metavar="PIXELS", help="longer side of the picture (default: 256)")
+    add("--style-size", type=whole(16), metavar="PIXELS", help="longer side of the painting (default: as --size)")
+    add("--steps", type=whole(0), default=100, help="updates of the picture (default: 100)")
     add("--start", choices=style.STARTS, help="what G begins as (default: content; noise with random filters)")
-    add("--mix", type=_number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
+    add("--mix", type=number(0, 1), default=0.6, help="share of noise in --start mix (default: 0.6)")
     add("--seed", type=int, default=0, help="of the noise and of random filters (default: 0)")
-    add("--alpha", type=_number(0), help="weight of the content cost (default: 0.35; 0.3 with --weights, 0.02 with random filters)")
-    add("--beta", type=_number(0), default=1.0, help="weight of the style cost (default: 1)")
-    add("--tv", type=_number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
+    add("--alpha", type=number(0), help="weight of the content cost (default: 0.35; 0.3 with --weights, 0.02 with random filters)")
+    add("--beta", type=number(0), default=1.0, help="weight of the style cost (default: 1)")
+    add("--tv", type=number(0), default=0.0, help="weight of the total variation per pixel (default: 0)")
     add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu2_1 with random filters)")
     add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...",
         help="layers of the style cost and their lambda (default: all of relu1_1, relu2_1, ... equally)")
     add("--normalise", choices=sorted(CONTENT), default="relative", help="constants of the costs, see style_costs.py (default: relative)")
-    add("--learning-rate", type=_number(0), help=f"of Adam (default: {style.LEARNING_RATE}; 0.1 with random filters)")
+    add("--learning-rate", type=number(0), help=f"of Adam (default: {style.LEARNING_RATE}; 0.1 with random filters)")
     add("--out", metavar="DIR", type=Path, help="folder of the run (default: the next free out/style-N)")
     add("--overwrite", action="store_true", help="replace the run that --out holds")
 
@@ -131,19 +133,11 @@ def _network(arguments):
 
 def _folder(arguments):
     """A folder that can be written, found out before the long work. Raises ShapeError when it holds another run."""
-    folder = arguments.out
-    if folder is None:
-        taken = [int(path.name[6:]) for path in Path("out").glob("style-*") if path.name[6:].isdigit()]
-        folder = Path("out") / f"style-{max(taken, default=0) + 1}"
-    folder = folder.expanduser()
+    folder = run_folder.named(arguments.out, "style")
     if (folder / "run.json").exists() and not arguments.overwrite:
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
-        raise ShapeError(f"'{folder}' holds a run of {made}. Take another --out, or --overwrite to replace it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / ".write-probe"):
-        pass
-    (folder / ".write-probe").unlink()
-    return folder
+        raise ShapeError(f"'{folder}' holds a run of {run_folder.made(folder / 'run.json')}. Take another --out, or --overwrite to replace "
+                         "it.")
+    return run_folder.writable(folder)
 
 
 def _say_what_was_resized(net, arguments, settings, C, S):
@@ -264,33 +258,12 @@ def _draw(folder, record, arguments, pictures):
 # ------------------------------------------------------------------------------------------------------- words, numbers
 
 
-def _whole(least):
-    def whole(text):
-        if not text.lstrip("-").isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least} up")
-        return int(text)
-    return whole
-
-
-def _number(least, most=math.inf):
-    def number(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most or math.isinf(value):
-            upper = "up" if most == math.inf else f"to {most:g}"
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a number from {least:g} {upper}")
-        return value
-    return number
-
-
 def _layers(text):
     """'relu1_1=0.5,relu2_1=0.5' -> {layer: lambda}; names alone share the weight equally."""
     pairs = [part.strip().partition("=") for part in text.split(",")]
     if len({name for name, _, _ in pairs}) < len(pairs):
         raise argparse.ArgumentTypeError(f"{text!r} names a layer twice")
-    return {name: _number(0)(weight) if equals else 1 / len(pairs) for name, equals, weight in pairs}
+    return {name: number(0)(weight) if equals else 1 / len(pairs) for name, equals, weight in pairs}
 
 
 def _sides(picture):

@@ -4,7 +4,6 @@ The folder of a run holds encoder.npz (for verify and identify), curves.png, run
 exactly as if it had never stopped. Of 20 people or more every tenth is kept apart, and the encoder is judged by them.
 """
 
-import argparse
 import json
 import platform
 import shlex
@@ -18,6 +17,8 @@ from tqdm import tqdm
 from scratchnet import __version__, faces, people, threshold
 from scratchnet.atomic import replacing
 from scratchnet.augment import vary
+from scratchnet.cli import run_folder
+from scratchnet.cli.options import number, whole
 from scratchnet.errors import NumericsError, ShapeError
 from scratchnet.mining import KINDS
 from scratchnet.models import siamese_encoder
@@ -46,12 +47,12 @@ def add_arguments(parser):
     add = parser.add_argument
     add("folder", metavar="FOLDER_OF_PEOPLE", type=Path, help="one subfolder a person, with pictures cut to the face in it")
     add("--out", metavar="DIR", type=Path, help="folder of the run (default: the next free out/train-N)")
-    add("--epochs", type=_whole(1), default=80, help="how many, those before --resume included (default: 80)")
+    add("--epochs", type=whole(1), default=80, help="how many, those before --resume included (default: 80)")
     add("--loss", choices=LOSSES, default="triplet", help="what the encoder is trained for (default: triplet)")
     add("--rule", choices=RULES, help="which triplets of a batch to take (default: semi-hard)")
-    add("--margin", type=_margin, help="of the loss (default: 0.2 between squared distances; contrastive: 1)")
+    add("--margin", type=number(0), help="of the loss (default: 0.2 between squared distances; contrastive: 1)")
     add("--network", choices=NETWORKS, default="face_encoder", help="what is trained, from random filters on (default: face_encoder)")
-    add("--size", type=_whole(16), metavar="PIXELS", help="side of the pictures for siamese (default: 64); face_encoder has its own")
+    add("--size", type=whole(16), metavar="PIXELS", help="side of the pictures for siamese (default: 64); face_encoder has its own")
     add("--seed", type=int, default=0, help="of first parameters, batches and triplets (default: 0)")
     add("--resume", action="store_true", help="go on with the run that --out holds; its settings must be the same")
 
@@ -113,26 +114,18 @@ def _slower(done):
 
 def _folder(arguments):
     """A folder that can be written, found out before the long work. Raises ShapeError when it holds another run, or none to resume."""
-    folder = arguments.out
-    if folder is None:
-        if arguments.resume:
-            raise ShapeError("--resume without --out: which run? Give its folder, --out out/train-1.")
-        taken = [int(path.name[6:]) for path in Path("out").glob("train-*") if path.name[6:].isdigit()]
-        folder = Path("out") / f"train-{max(taken, default=0) + 1}"
-    folder = folder.expanduser()
+    if arguments.out is None and arguments.resume:
+        raise ShapeError("--resume without --out: which run? Give its folder, --out out/train-1.")
+    folder = run_folder.named(arguments.out, "train")
     if folder.resolve().is_relative_to(arguments.folder.expanduser().resolve()):
         raise ShapeError(f"'{folder}' lies among the people and would be taken for one of them. Take an --out elsewhere.")
     there = [name for name in ("checkpoint.npz", "checkpoint.previous.npz") if (folder / name).exists()]
     if there and not arguments.resume:
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((folder / there[0]).stat().st_mtime))
-        raise ShapeError(f"'{folder}' holds a run of {made}. --resume goes on with it; for a new one take another --out.")
+        raise ShapeError(f"'{folder}' holds a run of {run_folder.made(folder / there[0])}. --resume goes on with it; for a new one "
+                         "take another --out.")
     if arguments.resume and not there:
         raise ShapeError(f"'{folder}' holds no checkpoint.npz, so there is nothing to resume. Give the folder of a run.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / ".write-probe"):
-        pass
-    (folder / ".write-probe").unlink()
-    return folder
+    return run_folder.writable(folder)
 
 
 def _able(crowd):
@@ -256,21 +249,3 @@ def _score(f, crowd):
     d, same, n = all_pairs(squared_euclidean, f)[i, j], crowd.labels[i] == crowd.labels[j], len(crowd.names)
     return dict(people=n, pictures=len(f), auc=float(threshold.auc(d, same)), tau=float(threshold.best_tau(d, same)),
                 one_shot=faces.one_shot(f, crowd.labels, n).accuracy)
-
-
-def _whole(least):
-    def whole(text):
-        if not text.lstrip("-").isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least} up")
-        return int(text)
-    return whole
-
-
-def _margin(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < np.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 up")
-    return value

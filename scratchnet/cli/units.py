@@ -27,6 +27,8 @@ from tqdm import tqdm
 
 from scratchnet import __version__, datasets, drawn_faces, images, models, people, readers, strongest, weights_cache
 from scratchnet.atomic import replacing
+from scratchnet.cli import run_folder
+from scratchnet.cli.options import whole
 from scratchnet.errors import ImageError, ShapeError
 from scratchnet.models import MODELS
 from scratchnet.summary import Summary
@@ -51,13 +53,13 @@ def add_arguments(parser):
     add("photos", nargs="?", metavar="PHOTOS", type=Path, help=f"folder of photographs (default: {DRAWN})")
     add("--layer", type=_layers, metavar="NAME[,NAME...]", help=f"whose units (default: {LAYER})")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--unit", type=_whole(0), metavar="K", help="only this one, counted from 0")
+    which.add_argument("--unit", type=whole(0), metavar="K", help="only this one, counted from 0")
     which.add_argument("--units", type=_units, metavar="A-B", help="only these, such as 0-15, or all (default: all in units.json, "
                        f"the first {A_SHEET} on a sheet)")
     add("--weights", metavar="FILE", help="a trained network: a file, or a name such as vgg19 (default: small_vgg, which ships)")
     add("--network", choices=[*MODELS, *SHIPPED], metavar="NAME",
         help=f"which network --weights is for: {', '.join(MODELS)} (default: the name it gives, else vgg19); without: {', '.join(SHIPPED)}")
-    add("--size", type=_whole(16), default=512, metavar="PIXELS", help="longer side; larger photographs are made smaller (default: 512)")
+    add("--size", type=whole(16), default=512, metavar="PIXELS", help="longer side; larger photographs are made smaller (default: 512)")
     add("--views", metavar="PHOTO", type=Path, help="also draw, for each layer, its strongest channels for this picture, and what it keeps "
         f"of it: repainted from noise by its content alone, and by its style alone (at {VIEWED} pixels; default: no)")
     add("--out", metavar="DIR", type=Path, help="folder of the search (default: the next free out/units-N)")
@@ -198,24 +200,16 @@ def _stretch(shard, n):
 
 def _folder(arguments):
     """A folder that can be written, found out before the long work. Raises ShapeError when it holds another search."""
-    folder = arguments.out
-    if folder is None:
-        if arguments.resume:
-            raise ShapeError("--resume needs --out DIR, the folder of the search to go on with.")
-        taken = [int(path.name[6:]) for path in Path("out").glob("units-*") if path.name[6:].isdigit()]
-        folder = Path("out") / f"units-{max(taken, default=0) + 1}"
-    folder = folder.expanduser()
+    if arguments.out is None and arguments.resume:
+        raise ShapeError("--resume needs --out DIR, the folder of the search to go on with.")
+    folder = run_folder.named(arguments.out, "units")
     there = (folder / FOUND).exists()
     if there and not (arguments.overwrite or arguments.resume):
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((folder / FOUND).stat().st_mtime))
-        raise ShapeError(f"'{folder}' holds a search of {made}. Take another --out, --resume to go on with it, or --overwrite to "
-                         "replace it.")
+        raise ShapeError(f"'{folder}' holds a search of {run_folder.made(folder / FOUND)}. Take another --out, --resume to go on with it, "
+                         "or --overwrite to replace it.")
     if arguments.resume and not there:
         raise ShapeError(f"'{folder}' holds no search to go on with. Leave --resume out to begin one.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / ".write-probe"):
-        pass
-    (folder / ".write-probe").unlink()
+    run_folder.writable(folder)
     if arguments.overwrite:
         (folder / "units.json").unlink(missing_ok=True)      # if this search is stopped, it must not pass for its result
     return folder
@@ -309,7 +303,7 @@ def _viewed(arguments, net, layers):
     """The picture of --views, if every layer has places for it, found out before the long work; None without."""
     if arguments.views is None:
         return None
-    from scratchnet import layer_views
+    from scratchnet import layer_views                # with matplotlib, which a search alone does not need
     picture = _picture(arguments.views.expanduser(), min(VIEWED, arguments.size))
     for layer in layers:
         layer_views.expect_places(net, layer, picture)
@@ -378,14 +372,6 @@ def _pages(arguments, layer, n):
 
 
 # ------------------------------------------------------------------------------------------------------- words, numbers
-
-
-def _whole(least):
-    def whole(text):
-        if not text.lstrip("-").isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least} up")
-        return int(text)
-    return whole
 
 
 def _layers(text):

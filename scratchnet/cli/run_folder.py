@@ -1,0 +1,28 @@
+"""The folder of a run: the next free one where none is named, and known to be writable before the long work begins."""
+
+import time
+from pathlib import Path
+
+from scratchnet.atomic import replacing
+
+
+def named(out, kind):
+    """--out as a path; out/KIND-1, or the next number that is free, when it is None."""
+    if out is None:
+        taken = [int(path.name[len(kind) + 1:]) for path in Path("out").glob(f"{kind}-*") if path.name[len(kind) + 1:].isdigit()]
+        out = Path("out") / f"{kind}-{max(taken, default=0) + 1}"
+    return out.expanduser()
+
+
+def made(path):
+    """When a file was written, for a message."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+
+
+def writable(folder):
+    """The folder itself, made if it was not there. Raises OSError when nothing can be written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / ".write-probe"):
+        pass
+    (folder / ".write-probe").unlink()
+    return folder
