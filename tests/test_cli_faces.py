@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from scratchnet import faces, images, models
+from scratchnet import attribution, faces, images, models, plots
 from scratchnet.__main__ import main
+from scratchnet.activations import ReLU
 from scratchnet.cli import face_network
+from scratchnet.layers import Conv2D, Flatten
+from scratchnet.network import Network
+from scratchnet.normalisation import L2Normalise, Preprocess
 from tests.test_faces import colour, colour_network
 
 TAU = .1
@@ -73,6 +77,35 @@ def test_the_figure_shows_the_nearest_picture_of_a_person(folder, capsys, monkey
     assert np.allclose(photo, colour(.8), atol=1e-6) and np.allclose(nearest, colour(1)) and title == "b.png: Ada?"
     assert np.allclose(second, colour(0, .2), atol=1e-6)             # not Bo's other picture, which is farther
     assert (d, d_second) == pytest.approx((.04, .64 + .04), abs=1e-5)
+
+
+def test_why_draws_both_signs_on_both_pictures_and_says_when_there_is_nothing_to_say(folder, capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    net = Network({"input": Preprocess(size=(12, 8)), "conv": Conv2D(3, 4, rng=rng), "relu": ReLU(), "flatten": Flatten(),
+                   "encoding": L2Normalise()})
+    monkeypatch.setattr(models, "face_encoder", lambda weights=None: net)
+    for name in "ab":
+        images.save(f"{name}.png", rng.random((12, 8, 3)))
+    drawn, draw = [], plots.pair_maps
+    monkeypatch.setattr(plots, "pair_maps", lambda *what: drawn.append(what) or draw(*what))
+    text = told(["verify", "a.png", "b.png", "--tau", "0.5", "--why", "why.png"], capsys)
+    assert text.endswith("why.png\n") and images.load("why.png").std() > .01
+    (_, *pictures, maps_1, maps_2, d, tau), = drawn
+    f_1, f_2 = faces.encode(net, pictures)
+    assert tau == .5 and d == pytest.approx(np.sum((f_1 - f_2) ** 2), rel=1e-5)
+    assert list(maps_1) == list(maps_2) == ["Grad-CAM, relu", "hidden by 2x2 of grey"]
+    signed = np.stack([maps["Grad-CAM, relu"] for maps in (maps_1, maps_2)])
+    assert signed.min() < 0 < signed.max()
+    for picture, other, maps in zip(pictures, (f_2, f_1), (maps_1, maps_2)):
+        near, far = (attribution.grad_cam(net, picture, "relu", score(other)).on_picture
+                     for score in (attribution.closeness, attribution.distance))
+        assert np.allclose(maps["Grad-CAM, relu"], near - far, atol=1e-6)
+        hidden = picture.copy()
+        hidden[:, :2, :2] = .5                                        # one square alone covers the corner, its stride being 1
+        grown = np.sum((faces.encode(net, hidden)[0] - other) ** 2) - d
+        assert maps["hidden by 2x2 of grey"][0, 0] == pytest.approx(grown, abs=1e-5)
+    assert main(["verify", "a.png", "a.png", "--tau", "0.5", "--why", "why.png"]) == 0
+    assert "picture 1 Grad-CAM is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words, says", [

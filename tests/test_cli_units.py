@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from scratchnet import images, models, plots, strongest, unit_views
+from scratchnet import images, layer_views, models, plots, strongest, unit_views
 from scratchnet.__main__ import main
 from scratchnet.strongest import ARRAYS
 
@@ -117,6 +117,18 @@ def test_several_layers_make_the_page_from_shallow_to_deep_and_one_unit_its_shee
     views.clear()
     search(photos, "--layer", "relu1_1", "--out", tmp_path / "c")
     assert views == []
+
+
+def test_views_of_a_photograph_are_a_file_for_each_layer_and_only_when_asked_for(photos, tmp_path, monkeypatch, capsys):
+    shown, draw = [], layer_views.layer_sheet
+    monkeypatch.setattr(layer_views, "layer_sheet", lambda *what: shown.append(what) or draw(*what, steps=1))
+    assert search(photos, "--unit", 2, "--out", tmp_path / "without") == 0 and shown == []
+    images.save(tmp_path / "wide.png", np.random.default_rng(1).random((40, 200, 3)))
+    assert search(photos, "--unit", 2, "--views", tmp_path / "wide.png", "--out", tmp_path / "run") == 0
+    assert [(path.name, layer, picture.shape) for path, _, layer, picture in shown] == [
+        (f"{layer}-views.png", layer, (1, 26, 128, 3)) for layer in ("relu1_1", "relu2_1")]
+    assert all(images.load(path).std() > .01 for path, *_ in shown)
+    assert "painting what relu1_1, relu2_1 keep of" in capsys.readouterr().out
 
 
 def test_without_a_folder_there_are_textures_of_eight_angles_and_colours(tmp_path, sheets):
@@ -259,6 +271,15 @@ def test_E3_bad_values_are_refused_with_their_range(words, says, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["units", *words])
     assert stop.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_views_that_cannot_be_drawn_are_refused_before_any_work(photos, tmp_path, capsys):
+    images.save(tmp_path / "tiny.png", np.zeros((3, 3, 3)))
+    for words, says in ((["--views", tmp_path / "none.jpg"], "No image at"), (["--shard", "1/2", "--views", photos / "0.png"], "without"),
+                        (["--layer", "relu4_1", "--views", tmp_path / "tiny.png"], "needs at least 8x8; the picture is 3x3")):
+        assert search(photos, *words, "--out", tmp_path / "run") == 1
+        err = capsys.readouterr().err
+        assert says in err and err.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("words, says", [

@@ -36,6 +36,7 @@ FIGURES = {
                                           {"deconv": [FACE] * 9, "guided": [FACE - .5] * 9}, FACE, [(3, 1e6, NINE)], FACE[:3, :3]),
     "filters": lambda path: plots.filters(path, rng.normal(size=(3, 3, 3, 96))),
     "activations": lambda path: plots.activations(path, rng.normal(size=(1, 9, 12, 40))),
+    "views": lambda path: plots.layer_sheet(path, "relu3_1", FACE, (FACE, .3), (FACE, 1e-6), rng.normal(size=(1, 9, 12, 40)), range(9)),
     "fields": lambda path: plots.receptive_fields(path, FACE, {f"relu{n}_1": (9 - n, 9 - n, 12 + n, 11 + n) for n in range(1, 6)}),
     "measured": lambda path: plots.measured_field(path, FACE, (2, 3, 20, 12), FACE[..., 0]),
     "saliency": lambda path: plots.saliency_sheet(path, FACE, {"Grad-CAM": FACE[..., 0], "occlusion, a square of 16": FACE[..., 1] - .5}),

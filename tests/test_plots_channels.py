@@ -63,3 +63,41 @@ def test_a_layer_that_is_silent_as_a_whole_is_drawn(monkeypatch):
 def test_activations_of_two_pictures_are_refused():
     with pytest.raises(ShapeError, match="n_H, n_W, n_C"):
         plots.activations("unused.png", np.zeros((2, 3, 3, 4)))
+
+
+# ---- layer_sheet -------------------------------------------------------------------------------------------------------------
+
+def test_the_views_of_a_layer_stand_beside_the_picture_with_their_costs_and_nine_channels_in_order(monkeypatch):
+    picture, content, grain = rng.uniform(size=(3, 16, 12, 3))
+    a = rng.uniform(size=(1, 4, 3, 20))
+    a[0, 0, 0, 7] = 8
+    fig = figure_of(monkeypatch, lambda path: plots.layer_sheet(path, "relu3_1", picture[None], (content, .0125), (grain, 2), a,
+                                                                [7, 3, 11, *range(12, 20)]))
+    images = fig.axes[0].images
+    for image, drawn in zip(images, (picture, content, grain, *(a[0, :, :, k] for k in (7, 3, 11, 12)))):
+        assert np.array_equal(image.get_array(), drawn)
+    assert len(images) == 3 + 9 and {image.norm.vmax for image in images[3:]} == {8}
+    lefts = [image.get_extent()[0] for image in images[:4]]
+    assert lefts == sorted(set(lefts))
+    words = words_of(fig)
+    assert words[0].startswith("relu3_1") and "12 positions (4 × 3) of 20 channels" in words[1]
+    assert any("J_content = 0.0125" in text for text in words) and any("J_style = 2" in text for text in words)
+    assert words[-9:] == ["7", "3", "11", *map(str, range(12, 18))]
+    expect_readable(fig)
+
+
+@pytest.mark.parametrize("n_H, n_W, channels", [(8, 30, [0, 1]), (30, 8, range(9)), (9, 9, [])])
+def test_views_of_pictures_of_any_shape_can_be_read_and_a_silent_layer_has_no_channels(monkeypatch, n_H, n_W, channels):
+    picture = rng.uniform(size=(n_H, n_W, 3))
+    a = np.zeros((n_H, n_W, 512)) if not channels else rng.normal(size=(n_H, n_W, 512))
+    fig = figure_of(monkeypatch, lambda path: plots.layer_sheet(path, "relu5_1", picture, (picture, 1e-9), (picture, 123456.), a, channels))
+    assert len(fig.axes[0].images) == 3 + len(channels) and all(image.get_array().min() >= 0 for image in fig.axes[0].images)
+    expect_readable(fig)
+
+
+def test_views_refuse_channels_that_there_are_not_and_costs_that_are_no_numbers():
+    picture = rng.uniform(size=(8, 8, 3))
+    with pytest.raises(ShapeError, match="from 0 to 3"):
+        plots.layer_sheet("unused.png", "relu1_1", picture, (picture, 1), (picture, 1), np.ones((8, 8, 4)), [4])
+    with pytest.raises(NumericsError, match="J_style"):
+        plots.layer_sheet("unused.png", "relu1_1", picture, (picture, 1), (picture, np.nan), np.ones((8, 8, 4)), [0])

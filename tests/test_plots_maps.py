@@ -75,6 +75,15 @@ def test_two_pictures_share_the_scale_of_a_name(monkeypatch):
     assert words_of(fig)[0] == "Why did it say two people?"
 
 
+def test_a_map_of_zeros_takes_nothing_from_the_scale_of_the_other_picture_s(monkeypatch):
+    fig = figure_of(monkeypatch, lambda path: plots.pair_maps(path, PICTURE, PICTURE, {"cam": np.zeros((40, 60))},
+                                                              {"cam": np.full((40, 60), .01)}, .3, .7))
+    assert [ax.get_ylim() for ax in fig.axes[1:]] == [(0, .01), (0, .01)]
+    both = {"cam": np.zeros((40, 60))}
+    fig = figure_of(monkeypatch, lambda path: plots.pair_maps(path, PICTURE, PICTURE, both, both, 0, .7))
+    assert [ax.get_ylim() for ax in fig.axes[1:]] == [(0, 1), (0, 1)]
+
+
 @pytest.mark.parametrize("draw, error, says", [
     (lambda: plots.saliency_sheet("unused.png", PICTURE, {}), ShapeError, "nothing to lay"),
     (lambda: plots.saliency_sheet("unused.png", PICTURE, {"cam": np.zeros((4, 6))}), ShapeError, "attribution.enlarged"),

@@ -4,6 +4,7 @@
   python -m scratchnet units PHOTOS --layer relu3_1                 a folder of photographs, searched with the folders inside
   python -m scratchnet units PHOTOS --layer relu3_1 --unit 17 --weights vgg19
   python -m scratchnet units PHOTOS --layer relu1_1,relu4_1         several layers in one pass, and the lecture's page of them
+  python -m scratchnet units --layer relu3_1 --views PHOTO.jpg      and what the layer keeps of one picture, painted from noise
   python -m scratchnet units PHOTOS --shard 2/8 --out part2         one of eight parts, for another process or machine
   python -m scratchnet units --merge part1 part2 ... --out all      the parts put together: the same as one search
 
@@ -36,6 +37,7 @@ SHIPPED = {"small_vgg": models.small_vgg, "random_filters": models.random_filter
 LAYER = "relu3_1"
 K = 9                                                 # nine is 3x3 patches on a page
 A_SHEET = 16                                          # units
+VIEWED = 128                                          # longer side of the picture of --views: 2 x 96 steps a layer in seconds
 SAVE_EVERY = 30                                       # seconds
 NAMED = 100                                           # of the pictures that were passed over; of all, how many
 FOUND = "found.npz"
@@ -58,6 +60,8 @@ def add_arguments(parser):
     add("--network", choices=[*MODELS, *SHIPPED], metavar="NAME",
         help=f"which network --weights is for: {', '.join(MODELS)} (default: the name it gives, else vgg19); without: {', '.join(SHIPPED)}")
     add("--size", type=whole(16), default=512, metavar="PIXELS", help="longer side; larger photographs are made smaller (default: 512)")
+    add("--views", metavar="PHOTO", type=Path, help="also draw, for each layer, its strongest channels for this picture, and what it keeps "
+        f"of it: repainted from noise by its content alone, and by its style alone (at {VIEWED} pixels; default: no)")
     add("--out", metavar="DIR", type=Path, help="folder of the search (default: the next free out/units-N)")
     add("--resume", action="store_true", help="go on with the search that --out holds; its settings must be the same")
     add("--overwrite", action="store_true", help="replace the search that --out holds")
@@ -67,6 +71,8 @@ def add_arguments(parser):
 
 def run(arguments):
     """Searches, and fills the folder. -> exit code; 130 after Ctrl-C, with all finished pictures saved."""
+    if arguments.views and (arguments.merge or arguments.shard):
+        raise ShapeError("--views is drawn at the end of a whole search; give it without --shard and --merge.")
     if arguments.merge:
         return _merge(arguments)
     items, net, source = _items(arguments.photos), *_network(arguments)
@@ -76,6 +82,7 @@ def run(arguments):
     channels = {row.layer: row.shape[-1] for row in Summary(net.layers, (1, 512, 512, 3)).rows}
     for layer in layers:
         _chosen(arguments, layer, channels[layer])
+    viewed = _viewed(arguments, net, layers)
     first, last = _stretch(arguments.shard, len(items))
     folder = _folder(arguments)
     search = _Search(folder, first, dict(layers=layers, size=arguments.size, parameters=_fingerprint(net), pictures=_listing(items),
@@ -100,7 +107,7 @@ def run(arguments):
         part, parts = arguments.shard
         print(f"{folder / FOUND}  (part {part} of {parts}; all of them together: python -m scratchnet units --merge DIR DIR ...)")
         return 0
-    _finish(folder, search.found, search.notes, dict(items), arguments, net)
+    _finish(folder, search.found, search.notes, dict(items), arguments, net, viewed)
     return 0
 
 
@@ -297,7 +304,18 @@ def _again(folder):
     return shlex.join([*words, *([] if named else ["--out", str(folder)]), "--resume"])
 
 
-def _finish(folder, found, notes, sources, arguments, net=None):
+def _viewed(arguments, net, layers):
+    """The picture of --views, if every layer has places for it, found out before the long work; None without."""
+    if arguments.views is None:
+        return None
+    from scratchnet import layer_views                # with matplotlib, which a search alone does not need
+    picture = _picture(arguments.views.expanduser(), min(VIEWED, arguments.size))
+    for layer in layers:
+        layer_views.expect_places(net, layer, picture)
+    return picture
+
+
+def _finish(folder, found, notes, sources, arguments, net=None, viewed=None):
     """units.json, then the sheets, which take longer; those that ask the network once more are left out where there is none, by --merge."""
     photos = arguments.photos or Path(notes["photos"])
     patches = [dict(layer=layer, **{**patch, "picture": _where(patch["picture"], sources, photos)})
@@ -312,6 +330,10 @@ def _finish(folder, found, notes, sources, arguments, net=None):
               for layer, best in found.items() for units in _pages(arguments, layer, len(best.value))]
     if net is not None:
         sheets += _views(folder, net, found, arguments.unit, lambda name: _picture(sources[name], notes["size"]))
+    if viewed is not None:
+        from scratchnet import layer_views
+        print(f"painting what {', '.join(found)} keep{'s' * (len(found) == 1)} of {arguments.views}, from noise", flush=True)
+        sheets += [layer_views.layer_sheet(folder / f"{layer}-views.png", net, layer, viewed) for layer in found]
     print(f"{folder / 'units.json'}  (and {len(sheets)} sheet{'s' * (len(sheets) != 1)} beside it: {sheets[0].name}"
           f"{', ...' * (len(sheets) > 1)})")
 

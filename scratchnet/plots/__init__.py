@@ -17,6 +17,7 @@
                   unit_sheet           all views of one unit
     channels.py   filters              the filters of the first layer, as pictures
                   activations          the channels of a layer for one picture
+                  layer_sheet          a picture, its inversion and its texture at one layer, the strongest channels
     maps.py       receptive_fields     what units of several layers see, on one picture
                   measured_field       what a unit may see, and where it really looks
                   saliency_sheet       maps laid over their picture
@@ -29,7 +30,7 @@ Each writes `path`, in the format of its ending or else as PNG, and returns it; 
 no window, no display, no state: figures are objects, laid out in pixels.  Titles are drawn as they are given, a $ is a dollar.
 """
 
-from scratchnet.plots.channels import activations, filters
+from scratchnet.plots.channels import activations, filters, layer_sheet
 from scratchnet.plots.curves import cost_curves, error_curve, training_curves, triplet_curves
 from scratchnet.plots.encodings import encodings_over_time, triplet_plane
 from scratchnet.plots.faces import identify_sheet, pair_sheet
@@ -40,5 +41,6 @@ from scratchnet.plots.thresholds import distance_histograms, far_frr, roc_curve
 from scratchnet.plots.units import layer_page, patch_sheet, unit_sheet
 
 __all__ = ["activations", "contact_sheet", "cost_curves", "distance_histograms", "encodings_over_time", "error_curve", "far_frr",
-           "filters", "gram_heatmap", "grid", "identify_sheet", "layer_page", "measured_field", "pair_maps", "pair_sheet", "patch_sheet",
-           "receptive_fields", "roc_curve", "saliency_sheet", "training_curves", "triplet_curves", "triplet_plane", "unit_sheet"]
+           "filters", "gram_heatmap", "grid", "identify_sheet", "layer_page", "layer_sheet", "measured_field", "pair_maps",
+           "pair_sheet", "patch_sheet", "receptive_fields", "roc_curve", "saliency_sheet", "training_curves", "triplet_curves",
+           "triplet_plane", "unit_sheet"]

@@ -51,6 +51,62 @@ def activations(path, a, title="What a layer makes of a picture", columns=None):
     return page.save(fig, path)
 
 
+@page.styled
+def layer_sheet(path, layer, picture, inversion, texture, a, channels, title=None, side=256):
+    """What one layer keeps of a picture: the picture, its content alone, its style alone, and some of the layer's channels.
+
+    inversion  (G, J_content): painted from noise with the content cost at this layer;   texture  (G, J_style): with the style cost
+    a          (1, n_H, n_W, n_C), the layer for the picture;   channels  [k, ...], nine at most, strongest first, all on one scale
+    side       pixels of the longer side of a picture
+    Colours of channels go by the square root, as in `activations`.   Raises ShapeError, ImageError, NumericsError.
+    """
+    picture, content, grain = (page.expect_picture(one, name) for one, name in
+                               ((picture, "the picture"), (inversion[0], "inversion"), (texture[0], "texture")))
+    J_content, J_style = (page.short(float(page.expect_numbers(J, name, ndim=0)))
+                          for J, name in ((inversion[1], "J_content"), (texture[1], "J_style")))
+    maps, (n_H, n_W, n_C) = _expect_channels(a, channels)
+    title = f"{layer}: what it keeps of a picture" if title is None else title
+    subtitle = (f"{n_H * n_W} positions ({n_H} × {n_W}) of {n_C} channels;   inversion and texture begin as noise, "
+                "with one cost at this layer alone")
+    cells = [("the picture", "", picture), ("inversion: content alone", f"what is where;   J_content = {J_content}", content),
+             ("texture: style alone", f"what, not where;   J_style = {J_style}", grain)]
+    last = "its strongest channels", f"largest G_kk first;   to {page.short(max(map.max() for map in maps.values()) if maps else 0)}"
+    w, h = page.fitted(picture, side)
+    words = [cell[:2] for cell in [*cells, last]]
+    wide = 24 + max(w, *(1 + int(max(page.text_width(name, "bold"), page.text_width(more, size=8.5))) for name, more in words))
+    fig = page.figure(max(24 + 4 * wide, page.heading_width(title, subtitle)), 122 + h + 24)
+    page.heading(fig, title, subtitle)
+    ax = page.canvas(fig)
+    for k, (name, more) in enumerate(words):
+        page.write(fig, 24 + k * wide, 98, name, va="baseline", weight="bold")
+        page.write(fig, 24 + k * wide, 114, more, va="baseline", size=8.5, color=page.GREY)
+    for k, (*_, one) in enumerate(cells):
+        page.put(ax, one, 24 + k * wide, 122, w, h)
+    _nine(fig, ax, maps, 24 + 3 * wide, 122, w, h)
+    return page.save(fig, path)
+
+
+def _nine(fig, ax, maps, left, top, width, height):
+    """{channel: map} in three columns, as large together as a picture, all on one scale, each with its number."""
+    norm = PowerNorm(.5, 0, max((map.max() for map in maps.values()), default=0) or 1)
+    w, h = ((n - 2 * GAP) // 3 for n in (width, height))
+    for n, (k, map) in enumerate(maps.items()):
+        row, column = divmod(n, 3)
+        x, y = left + column * (w + GAP), top + row * (h + GAP)
+        page.put(ax, map, x, y, w, h, cmap="magma", norm=norm, interpolation="nearest")
+        page.write(fig, x + 4, y + 13, str(k), va="baseline", size=8.5, color="white",
+                   bbox=dict(facecolor=page.INK, edgecolor="none", alpha=.6, pad=1.5))
+
+
+def _expect_channels(a, channels):
+    """{k: (n_H, n_W)} of the channels asked for, nine at most, what is below 0 as 0; and the layer's (n_H, n_W, n_C)"""
+    a = np.asarray(a)
+    a = page.expect_numbers(a[0] if a.ndim == 4 and len(a) == 1 else a, "a", ndim=3)
+    if not all(0 <= k < a.shape[2] for k in channels):
+        raise ShapeError(f"channels = {list(channels)}; expected whole numbers from 0 to {a.shape[2] - 1}")
+    return {k: a[..., k].clip(0) for k in channels[:9]}, a.shape
+
+
 def _sheet(pictures, side, title, subtitle, columns, room=0, **looks):
     """Small pictures in rows, with the number of the first before each row and the column's above -> figure, where they end on the right"""
     largest = max(pictures[0].shape[:2])

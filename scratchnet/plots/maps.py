@@ -122,7 +122,7 @@ def pair_maps(path, img1, img2, maps_1, maps_2, d, tau=None, title=None):
             f"Why did it say {'same' if d <= tau else 'two people'}?"
     threshold = "" if tau is None else f",  τ = {page.short(tau)}"
     subtitle = f"d = {page.short(d)}{threshold};   orange brings them nearer, blue drives them apart"
-    tops = {name: max(tops[name] for tops in map(_tops, both)) for name in both[0]}
+    tops = {name: max(abs(maps[name]).max() for maps in both) or 1 for name in both[0]}
     fig = _rows(list(zip(pictures, both)), [tops, tops], title, subtitle, ["picture 1", "picture 2"])
     return page.save(fig, path)
 
