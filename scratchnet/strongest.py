@@ -13,6 +13,7 @@ Source: course 4, week 4, what are deep ConvNets learning; Zeiler & Fergus 2013,
 """
 
 import json
+import math
 import os
 from dataclasses import dataclass, replace
 
@@ -20,9 +21,11 @@ import numpy as np
 
 from scratchnet import images, kernels, readers
 from scratchnet.errors import NumericsError, ShapeError
+from scratchnet.kernels import threads
 from scratchnet.receptive_field import edges
 
 ARRAYS = {"value": (), "picture": (), "position": (2,), "box": (4,), "size": (2,)}      # what stands beyond (n_C, n)
+ALONE = 2 ** 18                # pixels of a picture that has all cores to itself
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def search(net, pictures, layers, k=9, first=0, found=None):
 
     first  number of the first picture: where this part of the pictures begins
     found  what an earlier part has found; the search goes on from there, and `first` is where it ended
-    A picture None counts and is passed over: (name, None) for a file that could not be read.
+    (name, picture) may hold a path, or a function that makes the picture; they are read on all cores. A picture None counts and is
+    passed over: a file that could not be read.
     """
     if not (isinstance(k, int) and k >= 1 and layers):
         raise ShapeError(f"k = {k!r}, layers = {layers!r}: expected 1 or more patches of 1 or more layers.")
@@ -87,15 +91,16 @@ def search(net, pictures, layers, k=9, first=0, found=None):
     found = found or {layer: None for layer in layers}
     for best in found.values():
         first = max(first, best.seen[-1][1]) if best else first
-    for number, (name, picture) in enumerate(_named(pictures, first), first):
-        if picture is not None:
-            a, _ = net.forward(images.expect_picture(picture, f"picture {name!r}"), until=deepest, keep=layers, params=False)
-            found = {layer: _taken_up(net, found[layer] or _nothing(layer, k, a[layer], first, number), number, name,
-                                      a[layer], np.shape(picture)[-3:-1])
-                     for layer in layers}
-        found = {layer: best and replace(best, seen=_joined(best.seen, ((number, number + 1),))) for layer, best in found.items()}
-        if all(found.values()):
-            yield found
+    for group in _groups(enumerate(_named(pictures, first), first)):
+        for (number, (name, _)), look in zip(group, _looks(net, group, deepest, found)):
+            if isinstance(look, Exception):
+                raise look
+            if look is not None:
+                found = {layer: _taken_up(found[layer] or _nothing(layer, k, places, first, number), number, name, *places)
+                         for layer, places in look.items()}
+            found = {layer: best and replace(best, seen=_joined(best.seen, ((number, number + 1),))) for layer, best in found.items()}
+            if all(found.values()):
+                yield found
 
 
 def merge(a, b):
@@ -146,40 +151,105 @@ def _named(pictures, first):
     """(name, picture) of whatever an item is."""
     for number, item in enumerate(pictures, first):
         if isinstance(item, (str, os.PathLike)):
-            yield os.fspath(item), images.load(item)
-        elif isinstance(item, tuple):
-            yield item
+            yield os.fspath(item), item
         else:
-            yield number, item
+            yield item if isinstance(item, tuple) else (number, item)
 
 
-def _nothing(layer, k, a, first, number):
-    """Before picture `number`, the first that could be searched; those from `first` on before it count as seen."""
-    empty = {name: np.zeros((a.shape[-1], 0, *more), a.dtype if name == "value" else np.int32) for name, more in ARRAYS.items()}
-    return Strongest(layer, k, **empty, names={}, seen=((first, number),))
+def _groups(numbered):
+    """Pictures that are looked at side by side, each by one core from end to end: so reading them, and whatever in a network is not
+    shared out, keeps no core waiting. A large one has all cores to itself, since two at a time would take twice the memory."""
+    group, most = [], 8 * threads.threads()
+    for item in numbered:
+        large = _pixels(item[1][1]) > ALONE
+        if group and (large or len(group) == most):
+            yield group
+            group = []
+        if large:
+            yield [item]
+        else:
+            group.append(item)
+    if group:
+        yield group
 
 
-def _taken_up(net, best, number, name, a, size):
-    """`best` after one more picture, whose activations are a. Only units that it drives more than their weakest so far change."""
+def _pixels(picture):
+    """How many a picture has, as far as that can be told before it is made."""
+    if isinstance(picture, (str, os.PathLike)):
+        return math.prod(images.stored_sides(picture))
+    return 0 if picture is None or callable(picture) else np.size(picture) // 3
+
+
+def _looks(net, group, deepest, found):
+    """_look at each picture of a group. What goes wrong with one is returned in its place, so that those before it still count."""
+    looks = [None] * len(group)
+
+    def look(n):
+        try:
+            looks[n] = _look(net, *group[n][1], deepest, found)
+        except Exception as e:
+            looks[n] = e
+
+    if len(group) == 1:
+        look(0)                                        # not as a part of anything: its kernels have all threads
+    else:
+        threads.run(look, range(len(group)))
+    return looks
+
+
+def _look(net, name, picture, deepest, found):
+    """{layer: _places} of one picture; None if there is none."""
+    if callable(picture):
+        picture = picture()
+    elif isinstance(picture, (str, os.PathLike)):
+        picture = images.load(picture)
+    if picture is None:
+        return None
+    x = images.expect_picture(picture, f"picture {name!r}")
+    a, _ = net.forward(x, until=deepest, keep=list(found), params=False)
+    return {layer: _places(net, layer, best, name, a[layer], x.shape[1:3]) for layer, best in found.items()}
+
+
+def _places(net, layer, best, name, a, size):
+    """Units that this picture drives more than their weakest in `best`, and where: (units, value, position, box, size)."""
     a = a if a.ndim == 4 else a[:, None, None]         # behind Flatten there is one place
     value, place = (array[0] for array in kernels.max_place(a))
     if not np.isfinite(value).all():
         unit = int(np.flatnonzero(~np.isfinite(value))[0])
-        raise NumericsError(f"unit {unit} of {best.layer!r} is {value[unit]} on picture {name!r}; expected numbers. Look at the weights.")
-    full = best.value.shape[1] == best.k
-    units = np.flatnonzero(value > best.value[:, -1]) if full else np.arange(len(value))       # of equals the earlier picture stays
-    if not len(units):
-        return best
+        raise NumericsError(f"unit {unit} of {layer!r} is {value[unit]} on picture {name!r}; expected numbers. Look at the weights.")
+    units = np.arange(len(value)) if best is None else np.flatnonzero(_moves(best, slice(None), value))
     i, j = np.divmod(place[units], a.shape[2])
     (rows, at_i), (columns, at_j) = np.unique(i, return_inverse=True), np.unique(j, return_inverse=True)
-    rows, columns = edges(net, best.layer, rows, columns, size)
+    rows, columns = edges(net, layer, rows, columns, size)
     rows, columns = rows[at_i], columns[at_j]
-    one = {"value": value[units], "picture": np.full(len(units), number), "position": np.stack([i, j], axis=1),
-           "box": np.stack([rows[:, 0], columns[:, 0], rows[:, 1], columns[:, 1]], axis=1), "size": np.tile(size, (len(units), 1))}
+    box = np.stack([rows[:, 0], columns[:, 0], rows[:, 1], columns[:, 1]], axis=1)
+    return units, value[units], np.stack([i, j], axis=1), box, np.tile(size, (len(units), 1))
+
+
+def _moves(best, units, value):
+    """Where a value comes in among the k strongest. Of equals the earlier picture stays, so it must be larger than the last."""
+    return np.full(value.shape, True) if best.value.shape[1] < best.k else value > best.value[units, -1]
+
+
+def _nothing(layer, k, places, first, number):
+    """Before picture `number`, the first that could be searched; those from `first` on before it count as seen."""
+    units, value = places[:2]
+    empty = {name: np.zeros((len(units), 0, *more), value.dtype if name == "value" else np.int32) for name, more in ARRAYS.items()}
+    return Strongest(layer, k, **empty, names={}, seen=((first, number),))
+
+
+def _taken_up(best, number, name, units, value, position, box, size):
+    """`best` after one more picture, whose places these are."""
+    moves = _moves(best, units, value)                 # pictures of the same group may have come in meanwhile
+    if not moves.any():
+        return best
+    units = units[moves]
+    one = {"value": value[moves], "picture": np.full(len(units), number), "position": position[moves], "box": box[moves],
+           "size": size[moves]}
     arrays = {key: np.concatenate([getattr(best, key)[units], array[:, None].astype(getattr(best, key).dtype)], axis=1)
               for key, array in one.items()}
     arrays = _first_k(arrays, best.k)
-    if full:
+    if best.value.shape[1] == best.k:
         for key, rows in arrays.items():
             arrays[key] = getattr(best, key).copy()
             arrays[key][units] = rows

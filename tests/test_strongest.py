@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import scratchnet
 from scratchnet import images, models, readers, strongest
 from scratchnet.activations import ReLU
 from scratchnet.errors import ImageError, NumericsError, ShapeError
@@ -153,6 +154,37 @@ def test_a_search_that_goes_on_from_a_file_finds_what_one_pass_finds(tmp_path, c
     for layer in LAYERS:
         same(found[layer], ALL[layer])
     assert readers.read_notes(tmp_path / "found.npz")["k"] == "kept"
+
+
+@pytest.mark.parametrize("alone, n", [(0, 2), (110, 2), (2 ** 18, 1), (2 ** 18, 2), (2 ** 18, 5)])
+def test_whichever_pictures_are_looked_at_side_by_side_the_search_finds_the_same(monkeypatch, alone, n):
+    """110 pixels: some of these pictures are alone, others in groups."""
+    before = scratchnet.threads()
+    monkeypatch.setattr(strongest, "ALONE", alone)
+    try:
+        scratchnet.threads(n)
+        found = strongest.strongest(network(), SOME, LAYERS, k=4)
+    finally:
+        scratchnet.threads(before)
+    for layer in LAYERS:
+        same(found[layer], ALL[layer])
+
+
+def test_pictures_before_one_that_fails_still_count():
+    def fails():
+        raise ImageError("cut off")
+
+    items, last = [*enumerate(SOME[:5]), ("bad", fails), *enumerate(SOME[6:])], None
+    with pytest.raises(ImageError, match="cut off"):
+        for last in strongest.search(network(), items, ["relu2"], k=4):
+            pass
+    same(last["relu2"], part(0, 5)["relu2"])
+
+
+def test_a_picture_may_be_a_function_that_makes_it_or_none():
+    items = [(n, (lambda x=x, n=n: None if n == 2 else x)) for n, x in enumerate(SOME)]
+    plain = [(n, None if n == 2 else x) for n, x in enumerate(SOME)]
+    same(strongest.strongest(network(), items, "relu2", k=4), strongest.strongest(network(), plain, "relu2", k=4))
 
 
 def test_what_the_search_has_yielded_does_not_change_when_it_goes_on():

@@ -230,7 +230,7 @@ class _Search:
     """What has been found so far, in memory and in the folder."""
 
     def __init__(self, folder, first, notes):
-        self.folder, self.next, self.notes, self.found = folder, first, notes, None
+        self.folder, self.next, self.notes, self.found, self.passed_over = folder, first, notes, None, {}
 
     def go_on(self, last):
         """From what the folder holds. Raises ShapeError if it was another search."""
@@ -246,7 +246,8 @@ class _Search:
         """Every picture from the next on, under a bar, kept twice a minute. -> whether Ctrl-C came"""
         saved, first = time.monotonic(), self.next
         bar = tqdm(total=len(items), initial=first, unit="picture", dynamic_ncols=True)
-        pictures = self._pictures(net, items[first:], bar)
+        pictures = ((name, functools.partial(self._opened, net, number, name, source, bar))
+                    for number, (name, source) in enumerate(items[first:], first))
         try:
             for self.found in strongest.search(net, pictures, layers, K, first, self.found):
                 self.next = next(iter(self.found.values())).seen[-1][1]
@@ -254,29 +255,33 @@ class _Search:
                 if time.monotonic() - saved > SAVE_EVERY:
                     self.save()
                     saved = time.monotonic()
+            self.next = len(items)
         except KeyboardInterrupt:
             return True
         finally:
             bar.close()
             self.save()
+            self.notes, self.passed_over = self._said(), {}
         return False
 
-    def _pictures(self, net, items, bar):
-        """(name, picture), or None for one that cannot be read or is too small, which is said and no reason to stop."""
-        for name, source in items:
-            try:
-                picture = _picture(source, self.notes["size"])
-                Summary(net.layers, picture.shape)
-            except (ImageError, ShapeError, OSError) as e:
-                bar.write(f"note: passed over '{name}': {e}", file=sys.stderr)
-                self.notes["skipped"] += 1
-                self.notes["skipped_names"] = [*self.notes["skipped_names"], name][:NAMED]
-                picture = None
-            yield name, picture
+    def _opened(self, net, number, name, source, bar):
+        """The picture; None for one that cannot be read or is too small, which is said and no reason to stop."""
+        try:
+            picture = _picture(source, self.notes["size"])
+            Summary(net.layers, picture.shape)
+            return picture
+        except (ImageError, ShapeError, OSError) as e:
+            bar.write(f"note: passed over '{name}': {e}", file=sys.stderr)
+            self.passed_over[number] = name
+
+    def _said(self):
+        """The notes, with the pictures passed over among those that are done: others may be read ahead."""
+        names = [name for number, name in sorted(self.passed_over.items()) if number < self.next]
+        return {**self.notes, "skipped": self.notes["skipped"] + len(names), "skipped_names": (self.notes["skipped_names"] + names)[:NAMED]}
 
     def save(self):
         if self.found:
-            strongest.save(self.folder / FOUND, self.found, self.notes)
+            strongest.save(self.folder / FOUND, self.found, self._said())
 
     def say_what_was_skipped(self):
         n, names = self.notes["skipped"], self.notes["skipped_names"]

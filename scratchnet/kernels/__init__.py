@@ -54,7 +54,8 @@ def _filters(W, kept, shape):
     if kept is None or W.flags.writeable or not keeps_filters(W, shape):      # whoever can write W can make kept ones wrong
         return None
     if kept.get("W") is not W:
-        kept["W"], kept["U"] = W, winograd.filters(W)
+        kept["U"] = winograd.filters(W)                # before W: another thread that finds W finds U
+        kept["W"] = W
     return kept["U"]
 
 

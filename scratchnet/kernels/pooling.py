@@ -95,8 +95,8 @@ def max_pool_da_prev(da, winner, f_H, f_W, stride, pad, n_H_prev, n_W_prev):
 
 
 def max_place(a):
-    """As loops.max_place. One pass over memory; NumPy's argmax over positions goes through it once a channel, in strides, which for
-    64 channels of 256 x 341 takes thirty times as long (benchmarks/units.py)."""
+    """As loops.max_place: one pass over memory, all channels of a pixel at a time. NumPy's argmax over positions turns the array over
+    first, on one core (benchmarks/units.py times both)."""
     n_m, n_H, n_W, n_C = a.shape
     positions, size = n_H * n_W, max(1, BAND // n_C)
     parts = [(m, first, min(first + size, positions)) for m in range(n_m) for first in range(0, positions, size)]
