@@ -196,15 +196,17 @@ def ends_in(net):
 
 # ---- a score, on the places of the picture ---------------------------------------------------------------------------------
 
-def grad_cam(net, picture, layer=None, score=0):
+def grad_cam(net, picture, layer=None, score=0, by_place=False):
     """heat_ij = max(sum_k w_k a_ijk, 0), w_k = the mean over positions of dS/da_ijk: which places of a layer speak for S.
 
     layer  None: the last one whose output still has places, poolings aside (VGG-19: "relu5_4"); the Cam names it
     score  a class k, for logit(k), or a score function, see above
+    by_place  True: w_ijk = dS/da_ijk of each place, no mean. Before a mean over all places that is the same; before Flatten and Dense,
+              where one channel may speak for S here and against it there, the mean forgets which (HiResCAM)
     The gradient is that of what follows the layer, run as a network of its own. Heat is in units of the score, never divided by its
     largest; where it is zero everywhere `reason` says why, instead of 0 / 0.
     Raises ShapeError for an unknown layer, one without places or behind the score, and a class that is not there.
-    Source: Selvaraju et al. 2017, eq. 1-2.
+    Source: Selvaraju et al. 2017, eq. 1-2.   HiResCAM: Draelos & Carin 2020, arXiv 2011.08891.
     """
     x, end, score = _expect_one(picture), ends_in(net), _as_score(score)
     layer = last_places(net, x.shape) if layer is None else net.known(layer)
@@ -216,8 +218,8 @@ def grad_cam(net, picture, layer=None, score=0):
         raise ShapeError(f"{layer!r} has output {a.shape}, without places; give a layer before Flatten, such as "
                          f"{last_places(net, x.shape)!r}.")
     S, da = _score_of(Network({name: net.layers[name] for name in net.names[first:]}, net.frozen), a, end, score)
-    w = da.mean(axis=(0, 1, 2))
-    evidence = kernels.matmul(a.reshape(-1, len(w)), w[:, None]).reshape(a.shape[1:3])
+    w = da if by_place else da.mean(axis=(0, 1, 2))
+    evidence = (w * a).sum(axis=3)[0]
     heat, reason = np.maximum(evidence, 0), None
     if not da.any():
         reason = f"dS/da is 0 at {layer!r}: nothing there moves the score (equal encodings, dead ReLUs, or a saturated end)."
@@ -255,10 +257,10 @@ def occlusion_map(net, picture, score=0, side=16, stride=8, fill=0.5, batch=16):
     return Occlusion((total / count).astype(fall.dtype), fall.reshape(rows, -1), boxes, float(S))
 
 
-def why_same(net, img1, img2, layer=None, side=16, stride=8, fill=0.5, batch=16):
+def why_same(net, img1, img2, layer=None, side=16, stride=8, fill=0.5, batch=16, by_place=False):
     """Why did it say "same"?  Grad-CAM and occlusion of -d(img1, img2), on each picture while the other one's encoding stands still.
 
-    net   a network of encodings;  img1, img2  pictures as it takes them;  layer as for grad_cam, the rest as for occlusion_map
+    net   a network of encodings;  img1, img2  pictures as it takes them;  layer, by_place as for grad_cam, the rest as for occlusion_map
     A fall of 0.1 reads: without what is here, d grows by 0.1. Heat is about small changes, and reads: more of what is here, and d
     falls. What speaks for two people is grad_cam(net, img1, layer, distance(f_2)), and where the fall is negative.
     Equal encodings, d = 0, leave grad_cam nothing to say: zeros, with that reason.   -> WhySame(d, cams, occlusions)
@@ -269,7 +271,7 @@ def why_same(net, img1, img2, layer=None, side=16, stride=8, fill=0.5, batch=16)
     if f_1.ndim != 2:
         raise ShapeError(f"{end!r} has output {f_1.shape}; expected encodings (m, n_f). Give a network that ends in a vector.")
     scores = closeness(f_2[0]), closeness(f_1[0])
-    cams = tuple(grad_cam(net, x, layer, score) for x, score in zip(pictures, scores))
+    cams = tuple(grad_cam(net, x, layer, score, by_place) for x, score in zip(pictures, scores))
     hidden = tuple(occlusion_map(net, x, score, side, stride, fill, batch) for x, score in zip(pictures, scores))
     return WhySame(float(squared_euclidean(f_1, f_2)[0]), cams, hidden)
 

@@ -277,6 +277,18 @@ def test_zeros_come_with_their_reason_and_never_as_0_by_0(recwarn):
     assert not [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)]
 
 
+def test_by_place_a_channel_may_speak_for_the_score_here_and_against_it_there():
+    net = filled(Network({"conv1": Conv2D(1, 1, f=1, pad=0), "relu1": ReLU(), "flatten": Flatten(), "fc": Dense(3, 1)}),
+                 conv1_W=[1], fc_W=[2, -2, 0])                            # S = 2 a_00 - 2 a_01, of which the mean over places is 0
+    x = np.array([3., 1, 5]).reshape(1, 1, 3, 1)
+    assert not grad_cam(net, x, "relu1", 0).heat.any()
+    cam = grad_cam(net, x, "relu1", 0, by_place=True)
+    assert cam.heat.tolist() == [[6, 0, 0]] and cam.score == 4
+    averaged, x = averaging([[1, -2], [3, 1]]), np.random.default_rng(3).random((1, 4, 5, 1))
+    one, other = (grad_cam(averaged, x, "relu1", 0, by_place).heat for by_place in (False, True))
+    assert one.any() and np.allclose(one, other, rtol=1e-12)              # before a mean over all places the two are one
+
+
 def test_grad_cam_of_the_last_maps_themselves():
     """A network without a classifier: the mean of a channel, whose weight is one over the places."""
     net, x = models.small_vgg(), picture(n_H=32, n_W=48, dtype=np.float32)

@@ -93,13 +93,13 @@ def test_why_draws_both_signs_on_both_pictures_and_says_when_there_is_nothing_to
     (_, *pictures, maps_1, maps_2, d, tau), = drawn
     f_1, f_2 = faces.encode(net, pictures)
     assert tau == .5 and d == pytest.approx(np.sum((f_1 - f_2) ** 2), rel=1e-5)
-    assert list(maps_1) == list(maps_2) == ["Grad-CAM, relu", "hidden by 2x2 of grey"]
-    signed = np.stack([maps["Grad-CAM, relu"] for maps in (maps_1, maps_2)])
+    assert list(maps_1) == list(maps_2) == ["Grad-CAM by place, relu", "hidden by 2x2 of grey"]
+    signed = np.stack([maps["Grad-CAM by place, relu"] for maps in (maps_1, maps_2)])
     assert signed.min() < 0 < signed.max()
     for picture, other, maps in zip(pictures, (f_2, f_1), (maps_1, maps_2)):
-        near, far = (attribution.grad_cam(net, picture, "relu", score(other)).on_picture
+        near, far = (attribution.grad_cam(net, picture, "relu", score(other), by_place=True).on_picture
                      for score in (attribution.closeness, attribution.distance))
-        assert np.allclose(maps["Grad-CAM, relu"], near - far, atol=1e-6)
+        assert np.allclose(maps["Grad-CAM by place, relu"], near - far, atol=1e-6)
         hidden = picture.copy()
         hidden[:, :2, :2] = .5                                        # one square alone covers the corner, its stride being 1
         grown = np.sum((faces.encode(net, hidden)[0] - other) ** 2) - d

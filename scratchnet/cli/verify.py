@@ -43,15 +43,16 @@ def why(path, net, pictures, tau):
     """Two pictures (1, n_H, n_W, 3) with what speaks for one person and what for two, see plots.pair_maps, in a file.
 
     The square's side is a quarter of the shorter side of a picture, and a third of that its stride: 12 and 4 of 56x48, 120 forward
-    passes for each picture. Grad-CAM is drawn with both signs: that of -d, less that of d.
+    passes for each picture. Grad-CAM is drawn with both signs, that of -d less that of d, and by place, for the
+    network that ships ends in Flatten and Dense.
     """
     from scratchnet import plots                      # matplotlib only once there is something to draw
     side = max(1, min(min(picture.shape[1:3]) for picture in pictures) // 4)
-    answer = attribution.why_same(net, *pictures, side=side, stride=max(1, side // 3))
+    answer = attribution.why_same(net, *pictures, side=side, stride=max(1, side // 3), by_place=True)
     f_1, f_2 = faces.encode(net, pictures)
-    apart = [attribution.grad_cam(net, picture, cam.layer, attribution.distance(other))
+    apart = [attribution.grad_cam(net, picture, cam.layer, attribution.distance(other), by_place=True)
              for picture, cam, other in zip(pictures, answer.cams, (f_2, f_1))]
-    maps = [{f"Grad-CAM, {cam.layer}": cam.on_picture - far.on_picture, f"hidden by {side}x{side} of grey": hidden.on_picture}
+    maps = [{f"Grad-CAM by place, {cam.layer}": cam.on_picture - far.on_picture, f"hidden by {side}x{side} of grey": hidden.on_picture}
             for cam, far, hidden in zip(answer.cams, apart, answer.occlusions)]
     for number, (cam, far) in enumerate(zip(answer.cams, apart), 1):
         if cam.reason and far.reason:
