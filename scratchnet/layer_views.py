@@ -30,7 +30,7 @@ def paint(net, layer, picture, view, steps=STEPS, seed=0):
     view   "inversion": J = J_content^[l] + tv J_tv;   "texture": J = J_style^[l] + tv J_tv, with tv from VIEWS, costs relative to C and S
     steps  of Adam, from noise of `seed`, the size of the picture
     A style matrix is met by A_G = Q A_S with Q orthogonal, and by nothing else. Where n_H n_W < n_C, as in deep layers of small
-    pictures, that is little freedom: whole objects come back, in other places.
+    pictures, that is little freedom: whole objects come back, often in other places.
     Raises ShapeError for a layer without places, a picture too small for it, and a view that there is not.
     """
     if view not in VIEWS:
