@@ -53,6 +53,7 @@ def axes(fig, left, top, width, height):
 
 
 def picture_axes(fig, left, top, width, height):
+    """Axes at pixels without ticks or frame, for a picture."""
     ax = axes(fig, left, top, width, height)
     ax.set_axis_off()
     return ax
@@ -76,16 +77,19 @@ def frame(ax, left, top, width, height, **looks):
 
 
 def write(fig, left, top, text, **looks):
+    """Text at a pixel of the sheet, as it is: a $ is a $."""
     W, H = fig.bbox.size
     fig.text(left / W, 1 - top / H, text, parse_math=False, **looks)
 
 
 def heading(fig, title, subtitle):
+    """The two lines that every sheet begins with."""
     write(fig, 24, 34, title, size=13, weight="bold", va="baseline")
     write(fig, 24, 56, subtitle, color=GREY, va="baseline")
 
 
 def heading_width(title, subtitle):
+    """Pixels that a sheet must be wide for its heading."""
     return int(48 + max(text_width(title, "bold", 13), text_width(subtitle)))
 
 
@@ -184,6 +188,7 @@ def signed(a):
 # ---- what may come in ---------------------------------------------------------------------------------------------------------
 
 def as_many(titles, things, name):
+    """The titles as texts. Raises ShapeError for nothing to draw, and for more or fewer titles than things."""
     titles = [str(title) for title in titles]
     if not things:
         raise ShapeError(f"there are no {name} to draw; give one or more")
