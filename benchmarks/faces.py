@@ -17,11 +17,11 @@ FOLDER, by default the environment variable SCRATCHNET_DATA, holds faces/orl, fa
 import argparse
 import importlib.util
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.data_folder import add_data
 from benchmarks.pairs import compare, show
 from scratchnet import faces, models, people, threshold
 from scratchnet.similarity import all_pairs, squared_euclidean
@@ -131,13 +131,11 @@ def speed(case, weights, paths, each, pairs):
 def main():
     """Both judgements, printed with what they are to be compared with; the rows are written if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("SCRATCHNET_DATA"), metavar="FOLDER")
+    add_data(parser)
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    if arguments.data is None:
-        parser.error("no data: give --data FOLDER, or set SCRATCHNET_DATA.")
-    data = Path(arguments.data)
+    data = arguments.data
     orl, lfw, weights = data / "faces/orl", data / "faces/lfw_fold1", data / "weights/mobilefacenet_casia.npz"
 
     shipped = models.face_encoder()

@@ -1,6 +1,6 @@
 """What the network that ships can paint, judged by VGG-19: the same picture and the same judge as benchmarks.style_quality.
 
-    python -m benchmarks.shipped_network --data FOLDER [--json FILE] [--out PNG] [--network FILE]
+    python -m benchmarks.shipped_network [--data FOLDER] [--json FILE] [--out PNG] [--network FILE]
 
 Tübingen in Starry Night, both at 256 px (Pillow's LANCZOS), 150 steps of Adam from the photograph with the settings that the tool
 uses for this network; the saved 8-bit picture is measured by VGG-19 with max pooling. FOLDER is that of style_quality.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.data_folder import add_data
 from benchmarks.style_quality import SIZE, judge
 from scratchnet import images, models, style
 from scratchnet.cli.style import SHIPPED
@@ -25,7 +26,7 @@ STEPS = 150
 def main():
     """Paints, judges, prints, and writes the figures if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
+    add_data(parser)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, metavar="PNG", help="keep the painting here")
     parser.add_argument("--network", metavar="FILE", help="another file of the same network (default: the one that ships)")

@@ -1,6 +1,6 @@
 """How good is a painting? Tübingen in Starry Night, painted and then judged by VGG-19 itself.
 
-    python -m benchmarks.style_quality --data FOLDER [--json FILE] [--out PNG]
+    python -m benchmarks.style_quality [--data FOLDER] [--json FILE] [--out PNG]
 
 The judge looks at the saved 8-bit picture and measures, with VGG-19 and max pooling,
     style    mean over relu1_1 ... relu5_1 of ||G_S - G_G||^2 / ||G_S||^2, Gram matrices divided by positions
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.data_folder import add_data
 from scratchnet import images, models, style
 
 SIZE, STEPS = 256, 100
@@ -33,7 +34,7 @@ def judge(net, picture, C, S):
 def main():
     """Paints, judges, prints, and writes the figures if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
+    add_data(parser)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, metavar="PNG", help="keep the painting here")
     arguments = parser.parse_args()

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.data_folder import add_data
 from benchmarks.faces import score
 from scratchnet import faces, people, plots, threshold
 from scratchnet.augment import vary
@@ -91,7 +92,7 @@ def learning_rate(epochs):
 def main():
     """Trains, or goes on training, and writes what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--held-out", action="store_true")

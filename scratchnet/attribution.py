@@ -53,11 +53,17 @@ RULES = {                                             # where a ReLU lets da thr
 
 
 class Back(NamedTuple):
-    """dx, of the picture's shape; the unit's activation and its place, where the way back began; the ReLUs that obeyed the rule."""
+    """dx, of the picture's shape; the unit's activation and its place, where the way back began; the ReLUs that obeyed the rule.
+
+    Where an array is wanted, as by np.asarray, it is dx.
+    """
     dx: np.ndarray
     value: float
     position: tuple
     relus: list
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.dx, dtype) if copy else np.asarray(self.dx, dtype)
 
 
 class Cam(NamedTuple):

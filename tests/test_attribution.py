@@ -71,6 +71,11 @@ def test_five_by_five_by_hand_with_three_different_answers(rule, frozen):
     assert np.array_equal(back.dx[0, :, :, 0], BY_HAND[rule])
 
 
+def test_where_an_array_is_wanted_it_is_dx():
+    back = back_to_pixels(Network({"conv": Conv2D(3, 2), "relu": ReLU()}), np.ones((1, 4, 5, 3)), "relu", 1)
+    assert np.array_equal(np.asarray(back), back.dx) and np.asarray(back, np.float32).dtype == np.float32
+
+
 def test_five_by_five_forward_as_the_page_prints_it():
     a, _ = five_by_five().forward(X, keep=["conv1", "pool1", "relu2"])
     assert a["conv1"][0, :, :, 0].tolist() == [[-4, 0, -1, -2, 1], [0, 2, -2, 2, -1], [-2, -2, -1, -1, -1], [-3, -1, -1, -3, 0],

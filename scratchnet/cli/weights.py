@@ -188,7 +188,7 @@ def _remove(arguments):
 
 def _say_how(name):
     if name in FACE_NETWORKS:
-        print(f"Use it in Python: models.{name}({name!r})")
+        print(f"Use it: python -m scratchnet verify a.jpg b.jpg --network {name}\nin Python: models.{name}({name!r})")
         return 0
     print(f"Use it: python -m scratchnet style --weights {name} --content photo.jpg --style painting.jpg{OPTIONS.get(name, '')}\n"
           f"in Python: models.{name}({name!r})")
