@@ -18,6 +18,7 @@ from scratchnet.kernels import arena, pointwise, threads
 from scratchnet.kernels.jit import kernel
 
 BUDGET = 64 * 2 ** 20          # bytes of patches alive at a time; a strip takes 1/64, so that 64 threads keep to it
+PARTS = 4                      # of a small map, so that two threads, or four, have as much to do
 FEWEST_ROWS = 64               # of a strip: BLAS is slow on thinner ones
 WIDEST = 1024                  # numbers in a patch that dW takes whole
 
@@ -77,9 +78,9 @@ def strip_rows(row_bytes):
     return max(FEWEST_ROWS, BUDGET // 64 // row_bytes)
 
 
-def strips(positions, row_bytes):
-    """(first, last) of each strip of positions."""
-    rows = strip_rows(row_bytes)
+def strips(positions, row_bytes, at_least=1):
+    """(first, last) of each strip of positions; `at_least` so many, to be shared out, where none becomes thinner than FEWEST_ROWS."""
+    rows = max(FEWEST_ROWS, min(strip_rows(row_bytes), -(-positions // at_least)))
     return [(first, min(first + rows, positions)) for first in range(0, positions, rows)]
 
 
@@ -120,7 +121,7 @@ def conv2d(a_prev, W, b, stride, pad, relu=False, alpha=None):
         else:
             pointwise.add_bias(z[first:last], b)
 
-    threads.run(strip, strips(len(z), max(len(W), n_C) * a_prev.itemsize))
+    threads.run(strip, strips(len(z), max(len(W), n_C) * a_prev.itemsize, PARTS))
     shape = (n_m, n_H, n_W, n_C)
     return (z.reshape(shape), mask.reshape(shape)) if bent else z.reshape(shape)
 
@@ -136,7 +137,7 @@ def conv2d_da_prev(dz, W, stride, pad, n_H_prev, n_W_prev):
     W, dz = W.reshape(-1, n_C), dz.reshape(-1, n_C)
     if _nothing_to_copy(f_H, f_W, stride, pad):
         da_prev = arena.empty((len(dz), n_C_prev), dz.dtype)
-        threads.run(lambda ends: np.matmul(dz[slice(*ends)], W.T, out=da_prev[slice(*ends)]), strips(len(dz), n_C * dz.itemsize))
+        threads.run(lambda ends: np.matmul(dz[slice(*ends)], W.T, out=da_prev[slice(*ends)]), strips(len(dz), n_C * dz.itemsize, PARTS))
         return da_prev.reshape(n_m, n_H, n_W, n_C_prev)
     da_prev = arena.zeros((n_m, n_H_prev, n_W_prev, n_C_prev), dz.dtype)
     rows = strip_rows(W.shape[0] * dz.itemsize)
