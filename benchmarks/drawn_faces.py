@@ -12,24 +12,8 @@ import time
 
 import numpy as np
 
+from benchmarks.faces import score
 from scratchnet import drawn_faces
-
-
-def score(f, labels, each):
-    """Encodings (m, n_f), `each` in a row of every person -> (identified, AUC), both in [0, 1], ties counted half in AUC."""
-    f = f.astype(np.float64)
-    square = (f * f).sum(axis=1)
-    d = np.maximum(square[:, None] + square - 2 * f @ f.T, 0)
-    identified = []
-    for known in range(each):
-        gallery = np.arange(known, len(f), each)
-        asked = np.setdiff1d(np.arange(len(f)), gallery)
-        identified.append(np.mean(labels[gallery][d[np.ix_(asked, gallery)].argmin(axis=1)] == labels[asked]))
-    i, j = np.triu_indices(len(f), 1)
-    same = labels[i] == labels[j]
-    near, far = d[i, j][same], np.sort(d[i, j][~same])
-    above = len(far) - (np.searchsorted(far, near, "left") + np.searchsorted(far, near, "right")) / 2
-    return float(np.mean(identified)), float(above.mean() / len(far))
 
 
 def whitened_pca(pictures, labels, n=100):
@@ -60,8 +44,8 @@ def main():
     print(f"drawn: {len(pictures) / (time.perf_counter() - start):.0f} pictures a second")
     encode = whitened_pca(*drawn_faces.faces(150, 8, seed=2))
     for name, f in (("raw pixels", pictures.reshape(len(pictures), -1)), ("PCA (100), whitened within people", encode(pictures))):
-        identified, auc = score(f, labels, 10)
-        print(f"{name:35} identified {identified:.3f}   AUC {auc:.3f}")
+        known = score(f, labels)
+        print(f"{name:35} identified {known['identified']:.3f}   AUC {known['auc']:.3f}")
 
 
 if __name__ == "__main__":

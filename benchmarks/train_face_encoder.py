@@ -69,10 +69,14 @@ def training_set(data, held_out):
     lfw = people.lfw(data / "faces/lfw_fold1").people
     x = np.concatenate([pictures_of(orl), pictures_of(lfw, LFW_BOX)])
     labels = np.concatenate([orl.labels, len(orl.names) + lfw.labels])
-    single = np.flatnonzero(np.bincount(labels)[labels] == 1)
-    x, labels = np.concatenate([x, x[single]]), np.concatenate([labels, labels[single]])
     left_out = np.where(labels < len(orl.names), labels >= 20, labels % 5 == 0)
     return x, labels, left_out if held_out else np.zeros(len(x), bool)
+
+
+def trained_on(labels, left_out):
+    """Which pictures, by number: all that are not held out, and a person's only picture twice."""
+    known = np.flatnonzero(~left_out)
+    return np.concatenate([known, known[np.bincount(labels)[labels[known]] == 1]])
 
 
 def judged(net, x, labels, left_out):
@@ -100,7 +104,8 @@ def main():
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     x, labels, left_out = training_set(arguments.data, arguments.held_out)
-    run = Training(untrained(np.random.default_rng(arguments.seed)), x[~left_out], labels[~left_out],
+    known = trained_on(labels, left_out)
+    run = Training(untrained(np.random.default_rng(arguments.seed)), x[known], labels[known],
                    FromBoth(margin=0.2, rule="semi-hard", P=P, K=K, first_of_lfw=20 if arguments.held_out else 30), augment=vary,
                    learning_rate=learning_rate(arguments.epochs), seed=arguments.seed)
     checkpoint, saved = arguments.out / "checkpoint.npz", time.monotonic()

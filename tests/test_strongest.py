@@ -44,7 +44,7 @@ def brute_force(net, some, layer, k):
     return [sorted(places, key=lambda place: (-place[0], place[1]))[:k] for places in best]
 
 
-def same(a, b):
+def assert_same(a, b):
     """Equal in everything, to the bit."""
     assert (a.layer, a.k, a.names, a.seen) == (b.layer, b.k, b.names, b.seen)
     for name in ARRAYS:
@@ -66,7 +66,7 @@ def test_several_layers_in_one_pass_are_each_what_their_own_pass_finds():
     found = strongest.strongest(network(), pictures(20), LAYERS, k=3)
     assert list(found) == LAYERS
     for layer in LAYERS:
-        same(found[layer], strongest.strongest(network(), pictures(20), layer, k=3))
+        assert_same(found[layer], strongest.strongest(network(), pictures(20), layer, k=3))
 
 
 def test_patches_by_hand():
@@ -133,12 +133,12 @@ def test_parts_in_any_order_and_any_brackets_make_the_whole(cuts, random):
     ends = [0, *sorted(cuts), 24]
     parts = [part(first, last)["relu2"] for first, last in itertools.pairwise(ends)]
     random.shuffle(parts)
-    same(reduce(merge, parts), ALL["relu2"])
-    same(reduce(lambda a, b: merge(b, a), parts), ALL["relu2"])          # ((d c) b) a is d (c (b a)), seen from the other end
+    assert_same(reduce(merge, parts), ALL["relu2"])
+    assert_same(reduce(lambda a, b: merge(b, a), parts), ALL["relu2"])          # ((d c) b) a is d (c (b a)), seen from the other end
     while len(parts) > 1:
         n = random.randrange(len(parts) - 1)
         parts[n:n + 2] = [merge(*parts[n:n + 2])]
-    same(parts[0], ALL["relu2"])
+    assert_same(parts[0], ALL["relu2"])
 
 
 def test_a_part_says_which_pictures_it_has_searched():
@@ -152,7 +152,7 @@ def test_a_search_that_goes_on_from_a_file_finds_what_one_pass_finds(tmp_path, c
     for found in strongest.search(network(), SOME[cut:], LAYERS, k=4, found=strongest.load(tmp_path / "found.npz")):
         pass
     for layer in LAYERS:
-        same(found[layer], ALL[layer])
+        assert_same(found[layer], ALL[layer])
     assert readers.read_notes(tmp_path / "found.npz")["k"] == "kept"
 
 
@@ -167,7 +167,7 @@ def test_whichever_pictures_are_looked_at_side_by_side_the_search_finds_the_same
     finally:
         scratchnet.threads(before)
     for layer in LAYERS:
-        same(found[layer], ALL[layer])
+        assert_same(found[layer], ALL[layer])
 
 
 def test_pictures_before_one_that_fails_still_count():
@@ -178,13 +178,13 @@ def test_pictures_before_one_that_fails_still_count():
     with pytest.raises(ImageError, match="cut off"):
         for last in strongest.search(network(), items, ["relu2"], k=4):
             pass
-    same(last["relu2"], part(0, 5)["relu2"])
+    assert_same(last["relu2"], part(0, 5)["relu2"])
 
 
 def test_a_picture_may_be_a_function_that_makes_it_or_none():
     items = [(n, (lambda x=x, n=n: None if n == 2 else x)) for n, x in enumerate(SOME)]
     plain = [(n, None if n == 2 else x) for n, x in enumerate(SOME)]
-    same(strongest.strongest(network(), items, "relu2", k=4), strongest.strongest(network(), plain, "relu2", k=4))
+    assert_same(strongest.strongest(network(), items, "relu2", k=4), strongest.strongest(network(), plain, "relu2", k=4))
 
 
 def test_what_the_search_has_yielded_does_not_change_when_it_goes_on():

@@ -15,57 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from benchmarks.pytorch_mobilefacenet import MobileFaceNet
 from tests.drawn_weights import drawn, pictures
-
-
-# ---- MobileFaceNet -------------------------------------------------------------------------------------------------------
-
-class Unit(nn.Module):
-    """Convolution, BatchNorm and, unless linear, PReLU."""
-
-    def __init__(self, n_prev, n, f, stride=1, pad=0, groups=1, linear=False):
-        super().__init__()
-        self.conv, self.bn = nn.Conv2d(n_prev, n, f, stride, pad, groups=groups, bias=False), nn.BatchNorm2d(n)
-        self.prelu = nn.Identity() if linear else nn.PReLU(n)
-
-    def forward(self, x):
-        return self.prelu(self.bn(self.conv(x)))
-
-
-class Block(nn.Module):
-    """Widen, look around, narrow; plus the input where the shape stays."""
-
-    def __init__(self, n_prev, n, stride, expansion):
-        super().__init__()
-        wide, self.shortcut = n_prev * expansion, stride == 1 and n_prev == n
-        self.conv = nn.Sequential(
-            nn.Conv2d(n_prev, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.PReLU(wide),
-            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), nn.BatchNorm2d(wide), nn.PReLU(wide),
-            nn.Conv2d(wide, n, 1, bias=False), nn.BatchNorm2d(n))
-
-    def forward(self, x):
-        return x + self.conv(x) if self.shortcut else self.conv(x)
-
-
-class MobileFaceNet(nn.Module):
-    """For pictures 0 to 255, RGB, channels first, 112x96."""
-
-    def __init__(self):
-        super().__init__()
-        blocks, n_prev = [], 64
-        for expansion, n, count, stride in ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)):
-            for i in range(count):
-                blocks.append(Block(n_prev, n, stride if i == 0 else 1, expansion))
-                n_prev = n
-        self.conv1, self.dw_conv1 = Unit(3, 64, 3, 2, 1), Unit(64, 64, 3, 1, 1, groups=64)
-        self.blocks, self.conv2 = nn.Sequential(*blocks), Unit(128, 512, 1)
-        self.linear7, self.linear1 = Unit(512, 512, (7, 6), groups=512, linear=True), Unit(512, 128, 1, linear=True)
-
-    def forward(self, x):
-        x = self.blocks(self.dw_conv1(self.conv1((x - 127.5) / 128)))
-        return self.linear1(self.linear7(self.conv2(x))).flatten(1)
 
 
 # ---- nn4.small2: functions over the arrays of the .csv files ---------------------------------------------------------------
@@ -144,7 +96,7 @@ def main(weights):
         for name, arrays in (("mobilefacenet_drawn", drawn(shapes, seed=5)), ("mobilefacenet_casia", trained)):
             missing, extra = net.load_state_dict({key: torch.from_numpy(array).double() for key, array in arrays.items()}, strict=False)
             assert not extra and all(key.endswith("num_batches_tracked") for key in missing)
-            out[f"{name}/raw"] = net(255 * x)
+            out[f"{name}/raw"] = net((255 * x - 127.5) / 128)
         p = {key: torch.from_numpy(array) for key, array in drawn(nn4_shapes(), seed=6).items()}
         out["nn4_small2_drawn/raw"] = nn4_small2(channels_first(pictures(3, 96, 96, seed=2)), p)
     out |= {key.replace("/raw", "/encoding"): F.normalize(raw) for key, raw in out.items()}
