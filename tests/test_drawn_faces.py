@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from benchmarks.drawn_faces import score, whitened_pca
+from benchmarks.drawn_faces import whitened_pca
+from benchmarks.faces import score
 from scratchnet.drawn_faces import HAIR, KINDS, NUISANCES, SKIN, TRAITS, draw, faces, identity
 from scratchnet.errors import ShapeError
 
@@ -121,20 +122,20 @@ def test_calm_people_are_told_apart_at_once_and_pixels_see_mostly_the_nuisances(
 @pytest.mark.parametrize("seed", [1, 3, 4])
 def test_raw_pixels_are_neither_hopeless_nor_good_enough(seed):
     pictures, labels = people(seed)
-    identified, auc = score(pictures.reshape(200, -1), labels, 10)
-    assert .08 < identified < .25 and .55 < auc < .70                               # chance: 0.05 and 0.5
+    known = score(pictures.reshape(200, -1), labels)
+    assert .08 < known["identified"] < .25 and .55 < known["auc"] < .70             # chance: 0.05 and 0.5
 
 
 def test_who_it_is_can_be_learned_from_other_people():
     pictures, labels = people(1)
-    identified, auc = score(whitened_pca(*faces(80, 6, seed=2), n=60)(pictures), labels, 10)
-    assert identified > .3 and auc > .75
+    known = score(whitened_pca(*faces(80, 6, seed=2), n=60)(pictures), labels)
+    assert known["identified"] > .3 and known["auc"] > .75
 
 
 def test_the_score_of_perfect_of_useless_and_of_equal_encodings():
     labels = np.repeat(np.arange(4), 3)
-    assert score(np.eye(4)[labels], labels, 3) == (1, 1)
-    assert score(np.zeros((12, 2)), labels, 3) == (.25, .5)
+    assert score(np.eye(4)[labels], labels) == {"identified": 1, "auc": 1}
+    assert score(np.zeros((12, 2)), labels) == {"identified": .25, "auc": .5}
 
 
 def test_what_cannot_be_drawn_is_refused():
