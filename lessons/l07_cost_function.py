@@ -86,7 +86,7 @@ print(f"   {dG.shape}, a slope for each number of G. J: noise {step.J:.0f}, C {a
 assert dG.shape == C.shape and again.J == step.J != at_C.J and style.left_over(net, "relu5_1", C.shape) == (4, 4)
 
 # %% 5. From noise to a picture
-G, history, learning_rate, shown = noise, [], 6e-4, [0, 1, 4, 8, 16, 40] if quick else [0, 4, 16, 64, 150, 300]
+G, history, learning_rate, five, n, shown = noise, [], 6e-4, 3e-3, 40, [0, 1, 4, 16, 40] if quick else [0, 4, 16, 64, 300]
 print(f"\n5. From noise to a picture: G := G - {learning_rate:g} dJ/dG, and back into [0, 1]")
 for i in range(shown[-1] + 1):
     step, dG = cost(G, i)
@@ -116,7 +116,6 @@ def descend(optimizer, steps, cost):
     return way
 
 
-n, five = 40, 5 * learning_rate
 louder = descend(GradientDescent(learning_rate / 16), 5, weigh(16, 16e6))[-1].G
 print("\n6. Other ways down\n   alpha and beta 16 times, the rate a 16th: after 5 steps the same picture, to the last bit.")
 predict(f"   Predict: a rate five times larger, {five:g}. Five times as fast? With momentum? And Adam?")
@@ -134,10 +133,11 @@ assert np.array_equal(louder, history[5].G) and gone.J > 20 * history[0].J and a
 predict("\n7. alpha / beta\n   Predict: 1e-4, 1e-5, 1e-6, 1e-7. In which do you know the face? In which is only sky?")
 ends = {beta: descend(Adam(.04), 12 if quick else 60, weigh(1, beta))[-1] for beta in (1e4, 1e5, 1e6, 1e7)}
 print("\n".join(f"   {1 / beta:.0e}   J_content {end.J_content:6.0f}   J_style {end.J_style:.4f}" for beta, end in ends.items()))
+print("   The last row of l07_stages.png: the face gives way, step by step, and at last only strokes are left.")
 assert all(ends[b].J_content < ends[10 * b].J_content and ends[b].J_style > ends[10 * b].J_style for b in (1e4, 1e5, 1e6))
 cells = {"content, C": C, "style, S": S, **{f"step {i}": history[i].G for i in shown}, "5 x the rate": gone.G,
          **{f"alpha / beta {1 / beta:.0e}": end.G for beta, end in ends.items()}}
-plots.contact_sheet(out / "l07_stages.png", [images.resize(x, (200, 200)) for x in cells.values()], cells, columns=5)
+plots.contact_sheet(out / "l07_stages.png", [images.resize(x, (200, 200)) for x in cells.values()], cells, columns=4)
 
 # %% 8. One for you
 predict("\n8. One for you\n   One pixel again, alpha = 3, beta = 1. Where does it rest? At which rate does it go to and fro for ever?")
