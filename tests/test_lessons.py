@@ -17,6 +17,9 @@ PICTURES = {
     0: {"l00_there_and_back.png", "l00_error_curve.png"},
     5: {"l05_stages.png", "l05_curves.png"},
     6: {"l06_layers.png", "l06_unit.png"},
+    7: {"l07_stages.png", "l07_ways_down.png"},
+    8: {"l08_layers.png"},
+    9: {"l09_together.png", "l09_lambda.png"},
 }
 
 
