@@ -76,7 +76,7 @@ print(f"   dv = ({dv[0, 0]:.4f}, {dv[0, 1]:.4f}), and v . dv = 4*0.0672 - 3*0.08
 assert report.passed and abs(np.sum(v * dv)) < 1e-12 and np.allclose(dv, [[.0672, -.0896]])
 
 # %% 5. The other way: learn the people. A softmax with an output for each of ten
-from scratchnet import drawn_faces, faces, images, models, plots
+from scratchnet import drawn_faces, faces, models, plots
 from scratchnet.optimizers import Adam
 from scratchnet.train import Classifier, Training
 
