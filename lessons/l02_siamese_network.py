@@ -128,14 +128,15 @@ class Swapped(Siamese):
         return J, np.concatenate(df), {}, distances(f, labels)
 
 
-predict("\n5. Now with the labels swapped, on purpose\n   A' is a second picture of A. A is to be far from A', but A near B, and B near A'.\n"
+predict("\n5. Now with the labels swapped, on purpose\n"
+        "   A' is a second picture of A. A is to be far from A', but A near B, and B near A'.\n"
         "   Predict: can that be? And where will J stand?")
 run = Training(encoder, *known, Swapped(margin=1), Adam(1e-3), batches_per_epoch=15)
 history = list(run.epochs(2 if quick else 8))
 J, d = history[-1].J, history[-1].scores
 print(f"   It cannot: both are near B, and so near each other. What is left is a bad peace, half the margin for all:\n"
       f"   1/2 0.5^2 = margin^2 / 8 = 0.125 for either kind. J stands at {J:.3f},\n"
-      f"   squared distances at {d['d_same']:.2f} and {d['d_different']:.2f}. Where a contrastive loss stands there, look at your labels first.")
+      f"   squared distances at {d['d_same']:.2f} and {d['d_different']:.2f}. A contrastive loss that stands there: look at your labels.")
 assert abs(J - .125) < (.04 if quick else .02) and .12 < d["d_same"] < .4 and .12 < d["d_different"] < .4
 
 # %% 6. One for you
