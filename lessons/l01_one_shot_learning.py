@@ -1,7 +1,7 @@
 # %%
 """Lesson 1: one-shot learning                                     一 · One-Shot学习
 
-You have one picture of each person, and somebody stands at the door. So do not learn people; learn a distance:
+You have one picture of each person, and somebody is at the door. So do not learn people; learn a distance:
 
     d(img1, img2) = ||f(img1) - f(img2)||^2
 
@@ -42,7 +42,7 @@ for name, measure, best in measures:
     winners[name] = best(values, key=values.get)
     print(f"   {name:8}" + "".join(f"{who} {value:<7.3g}" for who, value in values.items()) + f" -> {winners[name]}")
 print("   Three senses, three winners. Jaccard of C, by hand: (3 + 3 + 3 + 0) / (3 + 3 + 3 + 3) = 9/12.\n"
-      f"   The bare product is no sense: x . x = {x @ x:g}, so B would be more like x than x is. It counts length as likeness.")
+      f"   The bare product is no sense: x . x = {x @ x:g}, so B would be more like x than x is. It rewards length.")
 assert winners == {"d": "A", "cosine": "B", "Jaccard": "C", "x . f": "B"} and x @ three["B"] > x @ x and jaccard(x, three["C"]) == .75
 
 # %% 3. Encodings of length 1: two senses become one.  And the common mistake
@@ -114,8 +114,8 @@ for name, picture in zip(NAMES[:10], shown[:10, 0]):
     gallery.add(name, picture, crop=FACE)
 names = lambda who: [gallery.identify(picture, crop=FACE).name for picture in shown[who, 1:]]
 right = np.mean([[name == NAMES[who] for name in names(who)] for who in range(10)])
-print(f"\n6. A gallery: the encoder that ships, and one encoding of each. Nobody here was in its training; it learned a\n"
-      f"   distance, from many photographs of other people. It is right {right:.0%} of the time.")
+print("\n6. A gallery: the encoder that ships, and one encoding of each. Nobody here was in its training; it learned\n"
+      f"   a distance, from many photographs of other people. It is right {right:.0%} of the time.")
 as_uint8 = (shown[10, 0] * 255).astype(np.uint8)
 x = faces.cut(net, as_uint8, FACE)
 f = faces.encode(net, x)
@@ -126,7 +126,7 @@ gallery.add("Kim", shown[10, 0], crop=FACE)
 after = names(10)
 print(f"   Before: {before.count(None)} of 9 times 'nobody I know'. After one picture: {after.count('Kim')} of 9 times Kim.\n"
       f"   Stored: {f.size} numbers. Of {parameters} parameters changed: 0. The fingerprint is still {faces.fingerprint(net)}.\n"
-      "   So training takes many pictures of some people, use takes one picture of others. (Was 'nobody' luck? Lesson 3.)")
+      "   So training takes many pictures of some people, use takes one of others. (Was 'nobody' luck? Lesson 3.)")
 assert right > softmax_right and min(before.count(None), after.count("Kim")) >= 5 and faces.fingerprint(net) == fingerprint
 asked = shown[10, 3]
 d = squared_euclidean(faces.encode(net, [asked], crop=FACE)[0], faces.encode(net, list(shown[:, 0]), crop=FACE))

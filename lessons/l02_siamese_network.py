@@ -1,7 +1,7 @@
 # %%
 """Lesson 2: Siamese network                                       二 · Siamese 网络
 
-Two pictures, two networks, says the slide, and "with the same parameters". Then the distance of what comes out:
+The slide shows two pictures and two networks "with the same parameters". Then the distance of what comes out:
 
     d(x^(1), x^(2)) = ||f(x^(1)) - f(x^(2))||^2
 
@@ -68,7 +68,7 @@ terms = contrastive_terms(f_1, f_2, same=same, margin=1)
 J, (df_1, df_2) = contrastive_loss(f_1, f_2, same=same, margin=1)
 print("\n3. Contrastive loss. d has no square here; the loss squares it.\n"
       "   one person: 1/2 d^2         two people: 1/2 max(margin - d, 0)^2         margin = 1")
-predict("   Predict: L of one person at d = 0.6, of two people at 0.6, of two people at 1.5? Who is moved, and where to?")
+predict("   Predict: L of one person at d = 0.6, of two people at 0.6, of two at 1.5? Who is moved, and where to?")
 for d, L, s, g in zip(terms.d, terms.L, same, df_2):
     print(f"   {'one person' if s else 'two people'}   d = {d:.1f}   L = {L:.2f}   "
           + ("pulled together" if s else "pushed apart" if g.any() else "left alone: far enough. That is what the max is for"))
@@ -88,14 +88,14 @@ import itertools
 from scratchnet import drawn_faces, faces, models, plots, threshold
 from scratchnet.objectives import distances
 from scratchnet.optimizers import Adam
-from scratchnet.similarity import squared_euclidean
+from scratchnet.similarity import all_pairs, squared_euclidean
 from scratchnet.train import Siamese, Training
 
 people, epochs = (16, 2) if quick else (60, 16)
 known = drawn_faces.faces(people, 8, seed=2, size=32)                     # people who do not exist; 8 pictures each
 strangers, who = drawn_faces.faces(20, 8, seed=1, size=32)                # others, never trained on
 i, j = np.triu_indices(len(who), 1)
-pairs = lambda f: (squared_euclidean(f[i], f[j]), who[i] == who[j])
+pairs = lambda f: (all_pairs(squared_euclidean, f)[i, j], who[i] == who[j])
 encoder = models.siamese_encoder(32, channels=(16, 32, 64))
 run = Training(encoder, *known, Siamese("contrastive", margin=1), Adam(1e-3), batches_per_epoch=15)
 print(f"\n4. Train: three convolutions and a dense layer, {sum(p.size for p in encoder.params.values())} parameters, once. "
@@ -128,9 +128,8 @@ class Swapped(Siamese):
         return J, np.concatenate(df), {}, distances(f, labels)
 
 
-predict("\n5. Now with the labels swapped, on purpose\n"
-        "   A' is a second picture of A. A is to be far from A', but A near B, and B near A'.\n"
-        "   Predict: can that be? And where will J stand?")
+predict("\n5. Now with the labels swapped, on purpose. A' is a second picture of A.\n"
+        "   Predict: A far from A', but A near B, and B near A': can that be? And where will J stand?")
 run = Training(encoder, *known, Swapped(margin=1), Adam(1e-3), batches_per_epoch=15)
 history = list(run.epochs(2 if quick else 8))
 J, d = history[-1].J, history[-1].scores
@@ -144,7 +143,7 @@ predict("\n6. One for you\n   One picture is in the data twice. By mistake that 
         "   Predict: what does each label cost? And which way does each pull?")
 f_1, f_2 = (np.repeat(encoder.forward(known[0][:1])[0]["encoding"], 2, axis=0) for call in (1, 2))
 L, df = contrastive_terms(f_1, f_2, same=[1, 0], margin=1).L, contrastive_loss(f_1, f_2, same=[1, 0], margin=1)[1]
-print(f"   {L[0]:g}, and 1/2 (1 - 0)^2 = {L[1]:g}, the most that two people can cost. And neither pulls: the encodings are equal,\n"
-      "   so there is no direction to part in. J will show this mistake for ever, and no step can mend it.\n\n"
+print(f"   {L[0]:g}, and 1/2 (1 - 0)^2 = {L[1]:g}, the most that two people can cost. Neither pulls: equal encodings have no\n"
+      "   direction to part in. J will show this mistake for ever, and no step can mend it.\n\n"
       f"   Pictures: {out}/l02_distances_part.png, {out}/l02_histograms.png")
 assert L.tolist() == [0, .5] and not np.any(df)

@@ -26,15 +26,15 @@ print("1. The head, by hand\n   f = (1, 4, 0, 0), f' = (3, 4, 2, 0), w = (-1, -1
       "   |f - f'| = (2, 0, 2, 0).   The other form, chi^2, (f - f')^2 / (f + f') = (4/4, 0/8, 4/2, 0/0).")
 predict("   Predict: yhat with the one, with the other? (0/0: nobody is there, so 0.) And why are the w negative?")
 print(f"   |f - f'|: z = -2 - 2 + 3 = -1, yhat = {y_hat['absolute']:.3f}.   chi^2: z = -1 - 2 + 3 = 0, yhat = {y_hat['chi2']:.3f}.\n"
-      "   A difference speaks against one person, so it must lower yhat. chi^2 asks: 2 apart, but on what level? From 1\n"
-      "   to 3 weighs 1, from 0 to 2 weighs 2. It wants numbers that are not negative, as behind a ReLU.")
+      "   A difference speaks against one person, so it must lower yhat. chi^2 asks: 2 apart, but on what level?\n"
+      "   From 1 to 3 weighs 1, from 0 to 2 weighs 2. It wants numbers that are not negative, as behind a ReLU.")
 assert np.isclose(y_hat["absolute"], 1 / (1 + np.e)) and y_hat["chi2"] == .5
 
 # %% 2. Identical pictures.  And the common mistake
 predict("\n2. The same picture twice\n   All differences are 0. Predict: yhat? And without b?")
 same_twice, without_b = (pair_probability(f_1, f_1, w, bias).item() for bias in (b, np.array(0.)))
-print(f"   yhat = sigmoid(b) = sigmoid(3) = {same_twice:.3f}, not 0: it is b that says yes. Without b: {without_b}, and that is the most\n"
-      "   it ever says while w < 0. A head without b knows no yes.")
+print(f"   yhat = sigmoid(b) = sigmoid(3) = {same_twice:.3f}, not 0: it is b that says yes. Without b: {without_b}, and that\n"
+      "   is the most it ever says while w < 0. A head without b knows no yes.")
 sigmoid = lambda z: 1 / (1 + np.exp(-z))
 one_way, other_way = (sigmoid((p - q) @ w + b).item() for p, q in ((f_1, f_2), (f_2, f_1)))
 predict("   The common mistake: f - f' without the bars. Predict: yhat of (img1, img2), and of (img2, img1)?")
@@ -103,9 +103,9 @@ rates = {}
 for tau, name in ((few, "fewest mistakes"), (fair, "both kinds weigh alike"), (.7, "this network's own")):
     rates[tau] = threshold.far_frr(d_new, same_new, tau)
     print(f"   tau = {tau:.2f}, {name:23} strangers let in, FAR: {rates[tau][0]:5.1%}   friends refused, FRR: {rates[tau][1]:5.1%}")
-print("   The last is from photographs, and these are drawings: a tau belongs to its pictures as much as to its network.")
+print("   The last is from photographs, these are drawings: a tau belongs to pictures as much as to a network.")
 assert never > .93 and rates[few][1] > .25 and max(rates[fair]) < .2 and rates[.7][0] > 1.5 * rates[fair][0]
-curves = {"raw pixels": squared_euclidean(pixels[i_new], pixels[j_new]), "d, encoder": d_new, "the head": weighted(f_new, i_new, j_new)}
+curves = {"raw pixels": all_pairs(squared_euclidean, pixels)[i_new, j_new], "d, encoder": d_new, "the head": weighted(f_new, i_new, j_new)}
 aucs = {name: threshold.auc(values, same_new) for name, values in curves.items()}
 plots.roc_curve(out / "l03_roc.png", {name: (*threshold.roc(values, same_new)[1:], aucs[name]) for name, values in curves.items()})
 plots.distance_histograms(out / "l03_histograms.png", d_new, same_new, fair)
@@ -114,14 +114,14 @@ assert min(aucs["d, encoder"], aucs["the head"]) > aucs["raw pixels"] + .02
 # %% 6. Recognition: K people are K questions
 D = all_pairs(squared_euclidean, f_new, f[::4])                         # strangers, against one picture of each person we know
 p = 1 - np.mean(D <= fair)
-print(f"\n6. Recognition: K people are K questions. A stranger comes. One question is answered rightly {p:.1%} of the time.")
-predict("   Predict: K = 20. How often is the stranger taken for somebody? (All K must be right: p^K, if they are independent.)")
+print(f"\n6. Recognition: K people are K questions. Of one question about a stranger, {p:.1%} are answered rightly.")
+predict("   Predict: K = 20. How often is a stranger taken for somebody? (All K right: p^K, if independent.)")
 measured = {}
 for K in (1, 5, 20, people):
     measured[K] = np.mean([np.mean(D[:, rng.permutation(people)[:K]].min(axis=1) <= fair) for _ in range(50)])
     print(f"   K = {K:2}   measured {measured[K]:.0%}   1 - p^K = {threshold.false_alarm(p, K):.0%}")
-print("   (Less than the formula: whoever resembles one resembles another.) And a program without a tau, the nearest\n"
-      "   is it? 100%: it has no word for 'unknown'. That is why identify of this package may say None.")
+print("   (Less than the formula: whoever resembles one resembles another.) And a program that names the nearest,\n"
+      "   without a tau? 100%: it has no word for 'unknown'. So identify of this package may say None.")
 assert measured[1] < measured[5] < measured[20] < threshold.false_alarm(p, 20) and measured[20] > 4 * measured[1]
 
 # %% 7. One for you
