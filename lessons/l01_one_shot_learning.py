@@ -26,8 +26,8 @@ print("1. d and tau\n   Encodings: Ada (0.6, 0.8), Ben (1, 0). At the door: (0.8
       "   Ada: d = 0.2^2 + 0.2^2 = 0.08.   Ben: d = 0.2^2 + 0.6^2 = 0.4.   One person when d <= tau.")
 predict("   Predict: who is at the door, if tau = 0.5? If tau = 0.1? If tau = 0.05?")
 print("   0.5: both are near enough, and Ada is nearer. 0.1: Ada. 0.05: nobody we know, and that is an answer, too.\n"
-      f"   The trap: some leave the square out. Ben's plain distance is sqrt(0.4) = {euclidean(ben, door):.2f}: beyond 0.5, and yet he\n"
-      "   was let in. Whoever hands you a tau, the famous 0.7 for example: ask whether it is squared.")
+      f"   The trap: some leave the square out. Ben's plain distance is sqrt(0.4) = {euclidean(ben, door):.2f}, beyond 0.5: he stays\n"
+      "   outside. Whoever hands you a tau, the famous 0.7 for example: ask whether it is for squares.")
 assert np.allclose([d_ada, d_ben], [.08, .4]) and .05 < d_ada < .1 < d_ben < .5 < euclidean(ben, door)
 
 # %% 2. Near, but in which sense?
@@ -73,10 +73,11 @@ report, dv = check(cost, v), cost(v)[1]
 print(f"\n4. The gradient of d at v = (4, 3), f = v / ||v||\n{report}")
 predict("   Predict: going down this gradient, does v get longer, shorter, or does it turn?")
 print(f"   dv = ({dv[0, 0]:.4f}, {dv[0, 1]:.4f}), and v . dv = 4*0.0672 - 3*0.0896 = 0: a right angle. It turns, towards Ada.")
-assert report.passed and abs(np.sum(v * dv)) < 1e-12 and np.allclose(dv, [[.0672, -.0896]])
+assert report.passed and abs(np.sum(v * dv)) < 1e-12 and np.allclose(dv, [[.0672, -.0896]]) and cost(v - dv)[0] < cost(v)[0]
 
 # %% 5. The other way: learn the people. A softmax with an output for each of ten
 from scratchnet import drawn_faces, faces, models, plots
+from scratchnet.errors import ImageError
 from scratchnet.optimizers import Adam
 from scratchnet.train import Classifier, Training
 
@@ -120,6 +121,11 @@ as_uint8 = (shown[10, 0] * 255).astype(np.uint8)
 x = faces.cut(net, as_uint8, FACE)
 f = faces.encode(net, x)
 print(f"   A picture's way: {as_uint8.dtype} {as_uint8.shape}, / 255, cut {x.shape}, encoded {f.shape} of length {np.linalg.norm(f):.0f}.")
+for wrong in (shown[10, 0].transpose(2, 0, 1), as_uint8.astype(float)):       # as old notebooks have it; and / 255 forgotten
+    try:
+        raise AssertionError(f"encoded {faces.encode(net, [wrong]).shape}")
+    except ImageError as refusal:
+        print(f"   Refused: {refusal}")
 predict("   Kim joins. Predict: what does the gallery say to her before? After? And how many parameters change?")
 before, fingerprint, parameters = names(10), faces.fingerprint(net), sum(p.size for p in net.params.values())
 gallery.add("Kim", shown[10, 0], crop=FACE)

@@ -58,7 +58,7 @@ forgot, report = check(lambda p: two_calls(net.with_params(p))[:2], start), chec
 print(f"   And whoever forgets the second call? The gradient check: {forgot['f.W'].word}: {forgot['f.W'].analytic:g} where the slope is "
       f"{forgot['f.W'].numerical:.0f}.\n"
       f"   With both (b moves both encodings alike, so d does not feel it):\n{report}")
-assert np.isclose(apart ** 2, 4) and report.passed and not forgot.passed
+assert f(net, x_1) == f(net, x_1) and np.isclose(apart ** 2, 4) and report.passed and not forgot.passed
 
 # %% 3. Contrastive loss: near for one person, a margin for two
 from scratchnet.face_losses import contrastive_loss, contrastive_terms
@@ -134,8 +134,8 @@ run = Training(encoder, *known, Swapped(margin=1), Adam(1e-3), batches_per_epoch
 history = list(run.epochs(2 if quick else 8))
 J, d = history[-1].J, history[-1].scores
 print(f"   It cannot: both are near B, and so near each other. What is left is a bad peace, half the margin for all:\n"
-      f"   1/2 0.5^2 = margin^2 / 8 = 0.125 for either kind. J stands at {J:.3f},\n"
-      f"   squared distances at {d['d_same']:.2f} and {d['d_different']:.2f}. A contrastive loss that stands there: look at your labels.")
+      f"   1/2 0.5^2 = margin^2 / 8 = 0.125 for either kind. J stands at {J:.3f}, squared distances at {d['d_same']:.2f} and "
+      f"{d['d_different']:.2f},\n   and 0.5^2 is 0.25. Where a contrastive loss stands at margin^2 / 8, look at the labels.")
 assert abs(J - .125) < (.04 if quick else .02) and .12 < d["d_same"] < .4 and .12 < d["d_different"] < .4
 
 # %% 6. One for you

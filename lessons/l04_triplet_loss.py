@@ -119,7 +119,7 @@ predict("   Predict: which ends with the smaller J? And which will know 20 stran
 for name, run in (("random", random), ("semi-hard", semi_hard)):
     print(f"   {name:9}   " + "   ".join(f"epoch {e.i}: {e.scores['active']}/{e.scores['triplets']} active" for e in (run[0], run[-1]))
           + f"   J {run[-1].J:.3f}   strangers {run[-1].scores['accuracy']:.0%} (chance: 5%)")
-print("   The smaller J belongs to the worse network! Most of its triplets are easy by now, easy questions.\n"
+print("   The smaller J belongs to the worse network! Most of its triplets are easy by now: easy questions.\n"
       "   A J near 0 is no success before you have counted the active triplets.")
 assert random[-1].J < semi_hard[-1].J and random[-1].scores["active"] < semi_hard[-1].scores["active"]
 assert quick or semi_hard[-1].scores["accuracy"] > random[-1].scores["accuracy"] + .03 and random[-1].scores["active"] < 165 / 2
