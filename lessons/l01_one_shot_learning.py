@@ -97,7 +97,7 @@ def softmax_for(people):
 
 ask_ten, ten = softmax_for(10)
 softmax_right = np.mean(ask_ten(shown[:10, 1:].reshape(-1, 64, 64, 3)) == np.repeat(np.arange(10), 9))
-print(f"\n5. The other way: a softmax, one output for each of ten people, trained on one picture of each\n"
+print(f"\n5. The other way: a softmax, one output for each of ten drawn people, trained on one picture of each\n"
       f"   On nine new pictures of each it is right {softmax_right:.0%} of the time. Now Kim joins, the eleventh.")
 predict("   Predict: what does it say to nine pictures of Kim? And what does it take to teach it her name?")
 says = [NAMES[n] for n in ask_ten(shown[10, 1:])]

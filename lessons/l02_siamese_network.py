@@ -99,7 +99,7 @@ pairs = lambda f: (all_pairs(squared_euclidean, f)[i, j], who[i] == who[j])
 encoder = models.siamese_encoder(32, channels=(16, 32, 64))
 run = Training(encoder, *known, Siamese("contrastive", margin=1), Adam(1e-3), batches_per_epoch=15)
 print(f"\n4. Train: three convolutions and a dense layer, {sum(p.size for p in encoder.params.values())} parameters, once. "
-      f"{people} people to learn from,\n   20 others to be asked about. All distances below are squared, and those of the others.")
+      f"{people} drawn people to learn\n   from, 20 others to be asked about. All distances below are squared, and those of the others.")
 predict("   Predict: it learns people A, B, C. Will the distances of people X, Y, Z part as well?")
 stages, aucs = [], []
 for epoch in itertools.chain([None], run.epochs(epochs)):                 # None: before the first

@@ -85,7 +85,7 @@ def train(f, kind):
     return head, J
 
 
-print(f"\n4. Train the head\n   {people} people, {same.sum()} pairs of one person, {np.sum(~same)} of two. "
+print(f"\n4. Train the head\n   {people} drawn people, {same.sum()} pairs of one person, {np.sum(~same)} of two. "
       "As many other people to be judged by.\n   Each picture goes through the network once. The head learns w and b alone.\n"
       "   (For chi^2 each f_k becomes two, max(f_k, 0) and max(-f_k, 0): none is negative.)")
 predict("   Predict: how many of the w are negative? What is yhat of identical pictures, sigmoid(b)?")

@@ -111,7 +111,7 @@ def train(objective, epochs):
     return run.history, run.net
 
 
-print(f"\n5. Random triplets, or hard ones? The same network twice, {people} people with 8 pictures each, alpha = 0.2.\n"
+print(f"\n5. Random triplets, or hard ones? The same network twice, {people} drawn people, 8 pictures each, alpha = 0.2.\n"
       "   random      a batch is 11 triplets drawn from everybody, 33 pictures\n"
       "   semi-hard   a batch is 8 people, 4 pictures each; N with d(A, P) < d(A, N) < d(A, P) + alpha")
 predict("   Predict: which ends with the smaller J? And which will know 20 strangers better, from one picture each?")
