@@ -14,12 +14,12 @@ import numpy as np
 from scratchnet import images, kernels
 from scratchnet.errors import ShapeError
 from scratchnet.optimizers import Adam
+from scratchnet.starts import STARTS, starting_picture     # noqa: F401
 from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_slope, through_gram, total_variation
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAM = {l: 1 / len(STYLE_LAYERS) for l in STYLE_LAYERS}
 CONTENT_LAYER = "relu4_2"
-STARTS = ("content", "noise", "mix")
 LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
 STRIPS, PROGRAM = 32 * 2 ** 20, 130 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
 
@@ -120,7 +120,7 @@ def transfer(net, C, S, steps=200, start="content", mix=0.6, seed=0, optimizer=N
     if not isinstance(steps, (int, np.integer)) or steps < 0:
         raise ShapeError(f"steps = {steps!r}; expected a whole number from 0 up.")
     cost = TotalCost(net, C, S, **settings)
-    G = starting_picture(images.expect_picture(C, "C"), start, mix, seed)
+    G = starting_picture(images.expect_picture(C, "C"), start, mix, seed, S)
     return _steps(cost, G, steps, Adam(LEARNING_RATE) if optimizer is None else optimizer)
 
 
@@ -139,17 +139,6 @@ def _steps(cost, G, steps, optimizer):
         yield cost.step(G, i) if step is None else step
         G = np.clip(G_next, 0, 1)
     yield cost.step(G, steps)
-
-
-def starting_picture(C, start="content", mix=0.6, seed=0):
-    """G before the first step, the shape and dtype of C. Noise is uniform in [0, 1], from np.random.default_rng(seed)."""
-    if start not in STARTS:
-        raise ShapeError(f"start = {start!r}; expected one of {', '.join(STARTS)}.")
-    if not 0 <= mix <= 1:
-        raise ShapeError(f"mix = {mix}; expected a share of noise from 0 to 1.")
-    share = {"content": 0.0, "noise": 1.0, "mix": float(mix)}[start]
-    noise = np.random.default_rng(seed).random(C.shape).astype(C.dtype)
-    return share * noise + (1 - share) * C
 
 
 def check_layers(net, content_layer, lam):
