@@ -79,14 +79,6 @@ def test_pictures_given_and_weights_are_left_alone():
     assert all(np.array_equal(p, params[key]) for key, p in net.params.items()) and not net.frozen
 
 
-def test_noise_is_seeded_and_mix_lies_between():
-    noise = style.starting_picture(C, "noise", seed=3)
-    assert np.array_equal(noise, style.starting_picture(C, "noise", seed=3))
-    assert not np.array_equal(noise, style.starting_picture(C, "noise", seed=4))
-    assert np.allclose(style.starting_picture(C, "mix", mix=0.25, seed=3), 0.25 * noise + 0.75 * C, atol=1e-7)
-    assert noise.shape == C.shape and noise.dtype == C.dtype and 0.4 < noise.mean() < 0.6
-
-
 @pytest.mark.parametrize("start", style.STARTS)
 def test_the_same_seed_gives_the_same_run_to_the_last_bit(start):
     one, two = transfer(start=start, seed=7), transfer(start=start, seed=7)
