@@ -13,7 +13,7 @@ beside each other: Gatys et al. 2016, fig. 1.
 
 import numpy as np
 
-from scratchnet import plots, style
+from scratchnet import plots, style, total_cost
 from scratchnet.errors import ShapeError
 from scratchnet.images import expect_picture
 from scratchnet.optimizers import Adam
@@ -91,7 +91,7 @@ def reconstruction_grid(path, C, S, found):
 def expect_places(net, layer, picture):
     """The picture as (1, n_H, n_W, 3), if the layer has places for it. Raises ShapeError, ImageError."""
     picture = expect_picture(picture)
-    style.check_size(net, net.known(layer), picture.shape, "the picture")
+    total_cost.check_size(net, net.known(layer), picture.shape, "the picture")
     shape = net.summary(picture.shape, layer).rows[-1].shape
     if len(shape) != 4:
         raise ShapeError(f"{layer!r} has output {shape}, without places: it has no style matrix. Give a layer before Flatten.")
