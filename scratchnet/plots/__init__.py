@@ -18,6 +18,9 @@
     channels.py   filters              the filters of the first layer, as pictures
                   activations          the channels of a layer for one picture
                   layer_sheet          a picture, its inversion and its texture at one layer, the strongest channels
+    reconstructions.py  reconstruction_grid  a picture from its content alone, a painting from its style alone, layer by layer
+    pulls.py      pull_sheet           dJ/dG and each of its terms, as pictures
+    gram_cell.py  gram_cell            one number of a style matrix: two channels, their product, patches where both are active
     maps.py       receptive_fields     what units of several layers see, on one picture
                   measured_field       what a unit may see, and where it really looks
                   saliency_sheet       maps laid over their picture
@@ -34,13 +37,16 @@ from scratchnet.plots.channels import activations, filters, layer_sheet
 from scratchnet.plots.curves import cost_curves, error_curve, training_curves, triplet_curves
 from scratchnet.plots.encodings import encodings_over_time, triplet_plane
 from scratchnet.plots.faces import identify_sheet, pair_sheet
+from scratchnet.plots.gram_cell import gram_cell
 from scratchnet.plots.maps import measured_field, pair_maps, receptive_fields, saliency_sheet
 from scratchnet.plots.matrices import gram_heatmap, grid
 from scratchnet.plots.pictures import contact_sheet
+from scratchnet.plots.pulls import pull_sheet
+from scratchnet.plots.reconstructions import reconstruction_grid
 from scratchnet.plots.thresholds import distance_histograms, far_frr, roc_curve
 from scratchnet.plots.units import layer_page, patch_sheet, unit_sheet
 
 __all__ = ["activations", "contact_sheet", "cost_curves", "distance_histograms", "encodings_over_time", "error_curve", "far_frr",
-           "filters", "gram_heatmap", "grid", "identify_sheet", "layer_page", "layer_sheet", "measured_field", "pair_maps",
-           "pair_sheet", "patch_sheet", "receptive_fields", "roc_curve", "saliency_sheet", "training_curves", "triplet_curves",
-           "triplet_plane", "unit_sheet"]
+           "filters", "gram_cell", "gram_heatmap", "grid", "identify_sheet", "layer_page", "layer_sheet", "measured_field", "pair_maps",
+           "pair_sheet", "patch_sheet", "pull_sheet", "receptive_fields", "reconstruction_grid", "roc_curve", "saliency_sheet",
+           "training_curves", "triplet_curves", "triplet_plane", "unit_sheet"]
