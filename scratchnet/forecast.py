@@ -63,7 +63,7 @@ def strip_within(limit, net, shape, content_layer=CONTENT_LAYER, lam=None, **cou
 
 
 def work_of_strips(net, shape, content_layer, lam, strip):
-    """How many times the work of a whole picture its strips are: forward twice, and the margins. A step is forward and back, as much each."""
+    """How many times the work of a whole picture its strips are: a step goes forward twice and back once, the margins included."""
     deepest = max((content_layer, *lam), key=net.names.index)
     carried = sum((one.stop or shape[1]) - one.start for one in strips(net, deepest, shape[1], strip))
     return 1.5 * carried / shape[1]

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from scratchnet import forecast, images, style, total_cost, weights_cache
+from scratchnet import checkpoints, forecast, images, style, total_cost, weights_cache
 from scratchnet.cli import run_folder, style_options
 from scratchnet.cli.style_folder import StyleFolder
 from scratchnet.cli.style_said import counted, say
@@ -49,7 +49,7 @@ def run(arguments):
         if resumed:
             _go_on(painting, files, arguments.steps)
         else:
-            files.write_card({"settings": files.settings, "history": []})
+            files.begin()
         return _paint(painting, files, arguments)
 
 
@@ -57,6 +57,7 @@ def _paint(painting, files, arguments):
     """Runs to the end, or until it is stopped; what there is is kept. -> exit code"""
     why = _listen(painting, files, arguments)
     if not painting.history:
+        files.leave_nothing()
         print("stopped before the first step was done; there is no picture yet.", file=sys.stderr)
         return 130
     best, last = files.keep(painting), painting.history[-1]
@@ -66,6 +67,8 @@ def _paint(painting, files, arguments):
     elif painting.stopped:
         print(f"{arguments.optimizer} stopped at step {last['i']}: {painting.stopped}.")
     files.draw(painting, arguments.gif)
+    if not why:
+        checkpoints.previous(files.checkpoint).unlink(missing_ok=True)
     if best.i != last["i"]:
         print(f"J was lowest at step {best.i}, {best.J:.4g}; that picture is kept.")
     asked = getattr(painting.optimizer, "evaluations", None)
@@ -98,7 +101,7 @@ def _listen(painting, files, arguments):
 
 def _go_on(painting, files, steps):
     """The run as its last checkpoint has it."""
-    if files.checkpoint.exists() or files.checkpoint.with_name("checkpoint.previous.npz").exists():
+    if files.checkpoint.exists() or checkpoints.previous(files.checkpoint).exists():
         painting.load(files.checkpoint)
     if painting.stopped and painting._scale() == len(painting.sides) - 1:
         raise ShapeError(f"this run has come to its end: {painting.stopped}. Begin a new one.")
@@ -139,8 +142,9 @@ def _network(arguments, fill):
 
 def _pictures(arguments):
     """C, (1, n_H, n_W, 3) in [0, 1], and the styles, [Style]."""
-    C = _cut(images.load(arguments.content) if arguments.content else images.sample_photograph(), arguments.size)
-    C = C.astype(arguments.precision)
+    size = arguments.size if isinstance(arguments.size, int) else None              # a form of its own is cut from the whole
+    C = images.load(arguments.content, size) if arguments.content else images.sample_photograph(size)
+    C = (C if size else _cut(C, arguments.size)).astype(arguments.precision)
     paths, longer = arguments.style or [None], max(C.shape[1:3])
     weights, masks, sizes = ([None] * len(paths) if given is None else given for given in (arguments.style_weights, arguments.mask,
                                                                                         arguments.style_size))
@@ -157,9 +161,7 @@ def _painting_of(path, size, seed):
 
 
 def _cut(picture, size):
-    """Resized to a longer side; or to n_H x n_W, of its middle where the form is another."""
-    if not isinstance(size, tuple):
-        return images.resize(picture, size)
+    """The middle of a picture, in the form of size = (n_H, n_W), resized to it."""
     (n_H, n_W), (own_H, own_W) = size, picture.shape[1:3]
     tall, wide = min(own_H, own_W * n_H / n_W), min(own_W, own_H * n_W / n_H)
     left, top = (own_W - wide) / 2, (own_H - tall) / 2
@@ -194,8 +196,8 @@ def _folder(arguments):
     """A folder that can be written, found out before the long work. Raises ShapeError when it holds another run."""
     folder = run_folder.named(arguments.out, "style")
     if not arguments.resume and (folder / "run.json").exists() and not arguments.overwrite:
-        raise ShapeError(f"'{folder}' holds a run of {run_folder.made(folder / 'run.json')}. Take another --out, --resume {folder} to go on "
-                         "with it, or --overwrite to replace it.")
+        raise ShapeError(f"'{folder}' holds a run of {run_folder.made(folder / 'run.json')}. Take another --out, go on with it by "
+                         f"--resume {folder}, or replace it by --overwrite.")
     return run_folder.writable(folder)
 
 
@@ -208,4 +210,5 @@ def _painting(arguments, net, C, styles, settings):
     styles = [style.Style(S, one.weight, one.mask) for (_, S), one in zip(given, styles)]
     clip = PRESETS[arguments.preset].clip if arguments.preset and arguments.optimizer != "lbfgs" else None
     return style.Painting(net, given[0][0], styles, start, arguments.mix, arguments.seed, arguments.noise,
-                          OPTIMIZERS[arguments.optimizer](**options), arguments.scales, arguments.per_scale, arguments.balance, clip, **settings)
+                          OPTIMIZERS[arguments.optimizer](**options), arguments.scales, arguments.per_scale, arguments.balance, clip,
+                          **settings)

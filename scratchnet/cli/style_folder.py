@@ -23,7 +23,7 @@ SIDE = 512                                            # of a stage at most, in p
 
 
 def is_stage(i):
-    """Whether step i is one of those that are shown: 0, 1, 2, 3, 4, 6, 9, 13, ...; each half as far again, and all of them without an end."""
+    """Whether step i is one of those that are shown: 0, 1, 2, 3, 4, 6, 9, 13, ...; each half as far again, without an end."""
     stage = 1
     while stage < i:
         stage = max(stage + 1, stage * 3 // 2)
@@ -39,12 +39,22 @@ class StyleFolder:
 
     def __init__(self, folder, settings, source, pictures, show):
         self.folder, self.settings, self.source, self.pictures, self.show = folder, settings, source, pictures, show
-        self.stages, self.begun, self.seconds_before, self.kept_at = {}, time.perf_counter(), 0.0, -1
+        self.stages, self.begun, self.seconds_before = {}, time.perf_counter(), 0.0
 
     @property
     def checkpoint(self):
         """The file to go on from."""
         return self.folder / "checkpoint.npz"
+
+    def begin(self):
+        """What a run that is killed before its first checkpoint leaves: its settings, to begin again with. Files of an older run go."""
+        for name in ("checkpoint.npz", "checkpoint.previous.npz", "stages.npz"):
+            (self.folder / name).unlink(missing_ok=True)
+        self._write_card({"settings": self.settings, "history": []})
+
+    def leave_nothing(self):
+        """Nothing was painted: the folder is as it was found."""
+        (self.folder / "run.json").unlink(missing_ok=True)
 
     def go_on(self, run):
         """Stages and seconds of the run so far, when it is resumed; what came after the checkpoint is forgotten."""
@@ -66,17 +76,15 @@ class StyleFolder:
         best, last = run.best, run.history[-1]
         card = {"command": shlex.join(sys.argv[1:]), "network": self.source, "step": last["i"], "best": best.i, **self._numbers(best),
                 "seconds": round(self.seconds_before + time.perf_counter() - self.begun, 2), "settings": self.settings,
-                "sizes": [list(picture.shape[1:3]) for picture in self.pictures],
+                "sizes": {"C": self.pictures[0].shape[1:3], "S": [S.shape[1:3] for S in self.pictures[1:]]},
                 "versions": dict(scratchnet=__version__, numpy=np.__version__, python=platform.python_version())}
         images.save(self.folder / "generated.png", self.show(best.G), {"scratchnet": json.dumps(card)})
         run.save(self.checkpoint)
         readers.save(self.folder / "stages.npz", {f"i{i:07d}": G for i, G in self.stages.items()})
-        self.write_card({**card, "history": run.history})
-        self.kept_at = run.i
+        self._write_card({**card, "history": run.history})
         return best
 
-    def write_card(self, card):
-        """run.json, at the beginning too, so that a killed run knows its settings."""
+    def _write_card(self, card):
         with replacing(self.folder / "run.json") as file:
             file.write(json.dumps(card, indent=1).encode())
 

@@ -19,11 +19,12 @@ from scratchnet.style_costs import CONTENT
 
 LEARNING_RATES = {"gd": 100.0, "momentum": 100.0, "adam": style.LEARNING_RATE, "lbfgs": None}        # in pixels of [0, 1]
 EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, tv=0.0, normalise="relative", mix=0.6, noise="white", seed=0, pool="max",
-                  per_scale=style.PER_SCALE, colours="style", balance=False, every=25, gif=False, precision="float32")
+                  per_scale=style.PER_SCALE, colours="style", balance=False, every=25, precision="float32")
 COARSEST = 512                                        # above it a picture is painted coarse to fine, by halves down to at most this
 FEW_PAIRS, MANY_PAIRS, MANY_PIXELS = 10, 100, 500_000          # of L-BFGS, in pictures above and below half a megapixel
 PATHS = ("content", "style", "mask", "start", "weights")       # what may be files, kept absolute in the run
-OF_THIS_CALL = ("steps", "every", "gif", "out", "overwrite", "resume", "debug", "memory", "preset")      # may differ when a run is resumed
+LOOKS = ("gif", "gradients", "gram", "reconstruct")             # drawn when the run is over
+OF_THIS_CALL = ("steps", "every", "out", "overwrite", "resume", "debug", "memory", *LOOKS)      # may differ when a run is resumed
 
 
 def add_arguments(parser):
@@ -32,16 +33,16 @@ def add_arguments(parser):
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
     add("--style", metavar="FILE", nargs="+", help="the painting, S, or several (default: a swirling sky, drawn here)")
     add("--style-weights", type=_numbers, metavar="W,...", help="weights of several styles; only ratios count (default: all alike)")
-    add("--mask", metavar="FILE", nargs="+", help="for each style where it is painted: a picture over C, white there and black elsewhere; "
-                                                  "'-' for everywhere")
+    add("--mask", metavar="FILE", nargs="+",
+        help="for each style where it is painted: a picture over C, white there and black elsewhere; '-' for everywhere")
     add("--size", type=_size, metavar="PIXELS", help="longer side of the picture, or HEIGHTxWIDTH cut from its middle (default: 256)")
-    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+", help="longer side of each painting: larger, larger strokes (default: as "
-                                                                          "--size)")
+    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+",
+        help="longer side of the painting, or of each: the larger, the larger its strokes (default: as --size)")
     add("--colours", choices=[*KEEP], help="whose colours G has: the style's, or the photograph's in one of three ways (default: style)")
 
     add = parser.add_argument_group("what G is asked to be").add_argument
-    add("--preset", choices=[*PRESETS], metavar="NAME", help=f"a well-known version with all its settings: {', '.join(PRESETS)}; any other option "
-                                                             "overrides it")
+    add("--preset", choices=[*PRESETS], metavar="NAME",
+        help=f"a well-known version with all its settings; an option given overrides its own: {', '.join(PRESETS)}")
     add("--alpha", type=number(0), help="weight of the content cost (default: 0.35; 0.3 with --weights, 0.02 with random filters)")
     add("--beta", type=number(0), help="weight of the style cost (default: 1)")
     add("--tv", type=number(0), help="weight of the total variation per pixel (default: 0)")
@@ -57,20 +58,22 @@ def add_arguments(parser):
         help="which network --weights is for (default: the name it gives, else vgg19); without --weights: small_vgg (the default), "
              "or random_filters, which paint textures and know no shapes")
     add("--pool", choices=("max", "avg"), help="how blocks of a VGG end (default: max, as it was trained)")
-    add("--precision", choices=("float32", "float64"), help="of all numbers; float64 takes twice the memory and more time (default: float32)")
+    add("--precision", choices=("float32", "float64"), help="of all numbers; float64 takes twice the memory (default: float32)")
 
     add = parser.add_argument_group("the way down").add_argument
-    add("--start", metavar="START", help=f"what G begins as: {', '.join(style.STARTS)}, or a FILE (default: content; noise with random filters)")
+    add("--start", metavar="START",
+        help=f"what G begins as: {', '.join(style.STARTS)}, or a FILE (default: content; noise with random filters)")
     add("--mix", type=number(0, 1), help="share of noise in --start mix (default: 0.6)")
     add("--noise", choices=[*style.NOISE], help="kind of noise (default: white)")
     add("--seed", type=int, help="of the noise and of random filters (default: 0)")
     add("--optimizer", choices=[*OPTIMIZERS], help="gradient descent, momentum, Adam or L-BFGS (default: adam)")
     add("--learning-rate", type=number(0), help=f"default: {style.LEARNING_RATE} for adam (0.1 with random filters), "
                                                 f"{LEARNING_RATES['gd']:g} for gd and momentum; lbfgs has none")
-    add("--history", type=whole(1), metavar="PAIRS", help=f"pairs that lbfgs remembers (default: {MANY_PAIRS}; {FEW_PAIRS} above half a megapixel)")
+    add("--history", type=whole(1), metavar="PAIRS",
+        help=f"pairs of steps that lbfgs remembers (default: {MANY_PAIRS}; {FEW_PAIRS} above half a megapixel)")
     add("--steps", type=whole(0), metavar="N", help="updates of the picture, in all (default: 100, and 100 more for each coarse scale)")
-    add("--scales", type=_scales, metavar="PIXELS,...", help="longer sides to paint at first, coarse to fine, or 'none' (default: above "
-                                                             f"{COARSEST}, half, a quarter ... of --size)")
+    add("--scales", type=_scales, metavar="PIXELS,...",
+        help=f"longer sides to paint at first, coarse to fine, or 'none' (default: of a picture above {COARSEST}, half, a quarter, ...)")
     add("--per-scale", type=whole(1), metavar="N", help=f"steps at each coarse scale (default: {style.PER_SCALE})")
 
     add = parser.add_argument_group("the run").add_argument
@@ -78,7 +81,13 @@ def add_arguments(parser):
     add("--overwrite", action="store_true", help="replace the run that --out holds")
     add("--resume", metavar="DIR", type=Path, help="go on with the run in this folder, to --steps N in all; its settings stay")
     add("--every", type=whole(1), metavar="N", help="keep the picture and a checkpoint every N steps (default: 25)")
-    add("--memory", type=number(0.2), metavar="GB", help="at most so much memory: a larger picture is painted in strips (default: what is free)")
+    add("--memory", type=number(0.2), metavar="GB",
+        help="at most so much memory: a picture that needs more is painted in strips (default: what is free)")
+    add("--gradients", action="store_true", default=None, help="also draw what each term of J wants to change, at three steps: gradients.png")
+    add("--gram", metavar="LAYER[:K,K2]", help="also draw the style matrices of a layer, and what the pair of channels K, K2 (default: three "
+                                               "that tell) finds in the pictures: gram_LAYER*.png")
+    add("--reconstruct", action="store_true", default=None,
+        help="also draw what each layer keeps of C's content and of S's style alone: reconstructions.png (ten small paintings more)")
     add("--gif", action="store_true", default=None, help="also write generated.gif, the stages as a film")
 
 
@@ -112,8 +121,9 @@ def fill_from_sizes(arguments, n_H, n_W):
     if arguments.steps is None:
         arguments.steps = EVERYBODYS["steps"] + coarse
     if coarse and arguments.steps <= coarse:
-        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {', '.join(map(str, arguments.scales))} take {coarse} of them, so the picture "
-                         f"would end at a coarse one. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
+        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {', '.join(map(str, arguments.scales))} take {coarse} of them, and "
+                         f"the picture would end at one of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or "
+                         "--scales none.")
 
 
 # ------------------------------------------------------------------------------------------------------- a run gone on with
@@ -140,7 +150,7 @@ def resumed(arguments):
     if other:
         raise ShapeError(f"'{arguments.resume}' was begun with {'; '.join(other)}. A run can only be resumed as it was begun; "
                          "leave these out, or begin a new run.")
-    for name in ("steps", "every", "gif", "memory"):
+    for name in ("steps", "every", "memory", *LOOKS):
         made[name] = made.get(name) if getattr(arguments, name) is None else getattr(arguments, name)
     return argparse.Namespace(**{**made, "out": arguments.resume, "resume": arguments.resume, "overwrite": False})
 

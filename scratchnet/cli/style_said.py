@@ -29,12 +29,14 @@ def counted(arguments, styles):
 
 def _say_what_was_resized(arguments, net, C, styles):
     """Of pictures made smaller: how large they are in their files, and the memory that C would need as it is."""
-    for name, path, picture in (("C", arguments.content, C), *(("S", path, one.picture) for path, one in zip(arguments.style or [None], styles))):
+    paths = arguments.style or [None]
+    for name, path, picture in (("C", arguments.content, C), *(("S", path, one.picture) for path, one in zip(paths, styles))):
         n_H, n_W = images.stored_sides(path) if path else picture.shape[1:3]
         if n_H * n_W > picture.shape[1] * picture.shape[2]:
             line = f"{name} is {n_H}x{n_W} in '{path}', resized to {_sides(picture)}"
             if name == "C":
-                line += f"; at its full size it would need {_bytes(forecast.memory(net, (1, n_H, n_W, 3), **counted(arguments, styles)))} of memory"
+                whole = forecast.memory(net, (1, n_H, n_W, 3), **counted(arguments, styles))
+                line += f"; at its full size it would need {_bytes(whole)} of memory"
             print(line + ".")
 
 
@@ -62,8 +64,8 @@ def _say_what_it_takes(arguments, net, C, styles, settings):
     if settings["strip"]:
         in_strips = forecast.work_of_strips(net, C.shape, **{k: settings[k] for k in ("content_layer", "lam", "strip")})
         a_step, coarse = in_strips * a_step, in_strips * coarse
-        print(f"\nC does not fit into memory as a whole: it goes through the network in strips of {settings['strip']} rows, which costs the same J "
-              f"and {in_strips:.1f} times the time.", end=" ")
+        print(f"\nC does not fit into memory as a whole: it goes through the network in strips of {settings['strip']} rows, which gives "
+              f"the same J and takes {in_strips:.1f} times the time.", end=" ")
     fine = arguments.steps + 2 - arguments.per_scale * len(arguments.scales)
     print(f"about {_duration(a_step * fine + coarse)} for {arguments.steps} step{'s' * (arguments.steps != 1)}"
           f"{_said_of_scales(arguments)}, and {_bytes(memory)} of memory.")
