@@ -9,11 +9,12 @@ Source: lecture, cost function, style cost function.  Gatys, Ecker & Bethge 2016
 
 import numpy as np
 
-from scratchnet import plots, style
+from scratchnet import plots
 from scratchnet.errors import ShapeError
 from scratchnet.images import expect_picture
 from scratchnet.receptive_field import edges
 from scratchnet.style_costs import gram
+from scratchnet.total_cost import check_size
 
 NINE = 9
 
@@ -98,7 +99,7 @@ def telling_pairs(net, layer, S, C=None, n=3):
 
 def _activations(net, layer, picture):
     """a^[l] of a picture, (1, n_H, n_W, n_C). Raises ShapeError for a layer without places and a picture too small for it."""
-    style.check_size(net, net.known(layer), picture.shape, "the picture")
+    check_size(net, net.known(layer), picture.shape, "the picture")
     a = net.forward(picture, until=layer, keep=[layer], params=False)[0][layer]
     if a.ndim != 4:
         raise ShapeError(f"{layer!r} has output {a.shape}, without places: it has no style matrix. Give a layer before Flatten.")
