@@ -75,7 +75,7 @@ def test_the_cell_s_number_is_the_sum_of_the_product_and_its_patches_are_where_t
     for a, said in ((a, facts[0]), (theirs, facts[1])):
         G = gram(a).astype(float)
         assert f" {G[1, 3] / np.sqrt(G[1, 1] * G[3, 3]):.2f}." in said
-    assert f"{100 * sum(value for _, value in found[2]) / G_kk:.1f} %" in facts[2]
+    assert f"The 4 strongest places, boxed, hold {sum(value for _, value in found[2]) / G_kk:.3f} of" in facts[2]
 
 
 def test_patches_do_not_overlap_and_no_free_place_is_stronger_than_one_taken(net):
@@ -146,6 +146,23 @@ def test_the_lecture_s_stripes_and_orange_are_told_by_the_network_that_ships(tmp
 def test_what_there_is_not_is_refused(net, layer, k, k2, says):
     with pytest.raises(ShapeError, match=says):
         style_views.gram_cell("unused.png", net, S, layer, k, k2)
+
+
+def test_the_files_are_the_matrices_of_both_pictures_for_as_many_places_and_the_cells(net, monkeypatch, tmp_path):
+    heat, cells = [], []
+    monkeypatch.setattr(plots, "gram_heatmap", lambda path, *what, **looks: heat.extend(what) or path)
+    monkeypatch.setattr(plots, "gram_cell", lambda path, *what, **looks: cells.append(what) or path)
+    small = np.ascontiguousarray(G[:, :16])
+    paths = style_views.gram_files(tmp_path, net, "relu2_1", C, S, small, [(1, 3), (0, 2)])
+    assert [path.name for path in paths] == ["gram_relu2_1.png", "gram_relu2_1_1_3.png", "gram_relu2_1_0_2.png"]
+    assert np.allclose(heat[0], gram(activations(net, "relu2_1", S)) / 2) and np.allclose(heat[1], gram(activations(net, "relu2_1", small)))
+    assert [channels for _, channels, *_ in cells] == [(1, 3), (0, 2)]
+    found = style_views.gram_files(tmp_path, net, "relu2_1", C, S, small, n=1)
+    assert len(found) == 2 and cells[-1][1] == style_views.telling_pairs(net, "relu2_1", S, C, 1)[0]
+    heat.clear()
+    with pytest.raises(ShapeError, match="channel 5"):
+        style_views.gram_files(tmp_path, net, "relu2_1", C, S, small, [(1, 3), (0, 5)])
+    assert not heat
 
 
 def test_layers_without_places_and_pictures_too_small_are_refused(net):
