@@ -53,17 +53,19 @@ def gram_cell(path, net, picture, layer, k, k2, against=None, n=NINE):
         facts.append(f"In the other picture it is {_together(theirs, k, k2):.2f}.")
     if G_kk:
         share, half = sum(value for _, value in found[2]) / G_kk, half_of(both)
-        facts.append(f"The {len(found[2])} strongest places, boxed, hold {share:.3f} of G_kk'; half of it is in {half} of {both.size} places.")
+        facts.append(f"The {len(found[2])} strongest places, boxed, hold {share:.3f} of G_kk'; half of it is in {half} of {both.size} "
+                     "places.")
     return plots.gram_cell(path, layer, (k, k2), picture, maps, found, G_kk, facts)
 
 
 def gram_files(folder, net, layer, C, S, G, pairs=None, n=3):
     """Writes gram_LAYER.png, the style matrices of S and of G and their difference, and gram_LAYER_K_K2.png, one cell of S.  -> [path, ...]
 
-    pairs  [(k, k'), ...]; None: the n that telling_pairs finds.   Raises as gram_cell, before anything is written.
+    G      clipped to [0, 1] first, as it is where it is saved
+    pairs  [(k, k'), ...]; None: the n that telling_pairs finds.   Raises as gram_cell.
     """
     folder, net = Path(folder), net if net.frozen else net.freeze(until=net.known(layer))
-    a_S, a_G = (_activations(net, layer, expect_picture(picture, name)) for picture, name in ((S, "S"), (G, "G")))
+    a_S, a_G = (_activations(net, layer, expect_picture(picture, name)) for picture, name in ((S, "S"), (np.clip(G, 0, 1), "G")))
     pairs = telling_pairs(net, layer, S, C, n) if pairs is None else pairs
     for pair in pairs:
         _expect_channels(a_S, layer, *pair)
