@@ -3,17 +3,21 @@
     gradient_sheet(path, cost, steps)            -dJ/dG of every term, as pictures, at one step or several
     gram_cell(path, net, picture, layer, k, k2)  two channels, their product, and the patches of the picture where both are active
     telling_pairs(net, layer, S, C)              the pairs (k, k') worth looking at: together in S, and not so in C
+    gram_files(folder, net, layer, C, S, G)      the style matrices of S and G, and those pairs
 
 Source: lecture, cost function, style cost function.  Gatys, Ecker & Bethge 2016.
 """
 
+from pathlib import Path
+
 import numpy as np
 
-from scratchnet import plots, style
+from scratchnet import plots
 from scratchnet.errors import ShapeError
 from scratchnet.images import expect_picture
 from scratchnet.receptive_field import edges
 from scratchnet.style_costs import gram
+from scratchnet.total_cost import check_size
 
 NINE = 9
 
@@ -38,9 +42,7 @@ def gram_cell(path, net, picture, layer, k, k2, against=None, n=NINE):
     """
     picture = expect_picture(picture)
     a = _activations(net, layer, picture)
-    for channel in (k, k2):
-        if not 0 <= channel < a.shape[3]:
-            raise ShapeError(f"channel {channel} of {layer!r}: it has {a.shape[3]}; give two from 0 to {a.shape[3] - 1}.")
+    _expect_channels(a, layer, k, k2)
     a_k, a_k2 = a[0, ..., k].astype(float), a[0, ..., k2].astype(float)
     maps = a_k, a_k2, a_k * a_k2
     found = [strongest_places(net, layer, map, picture.shape[1:3], n) for map in maps]
@@ -51,9 +53,25 @@ def gram_cell(path, net, picture, layer, k, k2, against=None, n=NINE):
         facts.append(f"In the other picture it is {_together(theirs, k, k2):.2f}.")
     if G_kk:
         share, half = sum(value for _, value in found[2]) / G_kk, half_of(both)
-        facts.append(f"The {len(found[2])} strongest places, boxed, make {100 * share:.1f} % of G_kk'; half of it comes from {half} of "
-                     f"{both.size} places, {100 * half / both.size:.1f} %.")
+        facts.append(f"The {len(found[2])} strongest places, boxed, hold {share:.3f} of G_kk'; half of it is in {half} of {both.size} "
+                     "places.")
     return plots.gram_cell(path, layer, (k, k2), picture, maps, found, G_kk, facts)
+
+
+def gram_files(folder, net, layer, C, S, G, pairs=None, n=3):
+    """Writes gram_LAYER.png, the style matrices of S and of G and their difference, and gram_LAYER_K_K2.png, one cell of S.  -> [path, ...]
+
+    G      clipped to [0, 1] first, as it is where it is saved
+    pairs  [(k, k'), ...]; None: the n that telling_pairs finds.   Raises as gram_cell.
+    """
+    folder, net = Path(folder), net if net.frozen else net.freeze(until=net.known(layer))
+    a_S, a_G = (_activations(net, layer, expect_picture(picture, name)) for picture, name in ((S, "S"), (np.clip(G, 0, 1), "G")))
+    pairs = telling_pairs(net, layer, S, C, n) if pairs is None else pairs
+    for pair in pairs:
+        _expect_channels(a_S, layer, *pair)
+    paths = [plots.gram_heatmap(folder / f"gram_{layer}.png", gram(a_S, positions=a_G[0, ..., 0].size), gram(a_G),
+                                title=f"{layer}: which channels are active together, in S and in G")]
+    return paths + [gram_cell(folder / f"gram_{layer}_{k}_{k2}.png", net, S, layer, k, k2, against=C) for k, k2 in pairs]
 
 
 def strongest_places(net, layer, map, size, n=NINE):
@@ -98,11 +116,17 @@ def telling_pairs(net, layer, S, C=None, n=3):
 
 def _activations(net, layer, picture):
     """a^[l] of a picture, (1, n_H, n_W, n_C). Raises ShapeError for a layer without places and a picture too small for it."""
-    style.check_size(net, net.known(layer), picture.shape, "the picture")
+    check_size(net, net.known(layer), picture.shape, "the picture")
     a = net.forward(picture, until=layer, keep=[layer], params=False)[0][layer]
     if a.ndim != 4:
         raise ShapeError(f"{layer!r} has output {a.shape}, without places: it has no style matrix. Give a layer before Flatten.")
     return a
+
+
+def _expect_channels(a, layer, *channels):
+    for channel in channels:
+        if not 0 <= channel < a.shape[3]:
+            raise ShapeError(f"channel {channel} of {layer!r}: it has {a.shape[3]}; give two from 0 to {a.shape[3] - 1}.")
 
 
 def _all_together(a):

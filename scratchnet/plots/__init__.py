@@ -18,31 +18,31 @@
     channels.py   filters              the filters of the first layer, as pictures
                   activations          the channels of a layer for one picture
                   layer_sheet          a picture, its inversion and its texture at one layer, the strongest channels
-    reconstructions.py  reconstruction_grid  a picture from its content alone, a painting from its style alone, layer by layer
-    pulls.py      pull_sheet           dJ/dG and each of its terms, as pictures
-    gram_cell.py  gram_cell            one number of a style matrix: two channels, their product, patches where both are active
     maps.py       receptive_fields     what units of several layers see, on one picture
                   measured_field       what a unit may see, and where it really looks
                   saliency_sheet       maps laid over their picture
                   pair_maps            what brings two pictures near each other
     matrices.py   gram_heatmap         a style matrix, or two of them and their difference
                   grid                 small matrices with their numbers, to follow an example by hand
+    cells.py      gram_cell            one number of a style matrix: two channels, their product, patches where both are active
+    pulls.py      pull_sheet           dJ/dG and each of its terms, as pictures
+    rebuilt.py    reconstruction_grid  a picture from its content alone, a painting from its style alone, layer by layer
     page.py       the look that all of them share
 
 Each writes `path`, in the format of its ending or else as PNG, and returns it; the file is there whole or not at all.  There is
 no window, no display, no state: figures are objects, laid out in pixels.  Titles are drawn as they are given, a $ is a dollar.
 """
 
+from scratchnet.plots.cells import gram_cell
 from scratchnet.plots.channels import activations, filters, layer_sheet
 from scratchnet.plots.curves import cost_curves, error_curve, training_curves, triplet_curves
 from scratchnet.plots.encodings import encodings_over_time, triplet_plane
 from scratchnet.plots.faces import identify_sheet, pair_sheet
-from scratchnet.plots.gram_cell import gram_cell
 from scratchnet.plots.maps import measured_field, pair_maps, receptive_fields, saliency_sheet
 from scratchnet.plots.matrices import gram_heatmap, grid
 from scratchnet.plots.pictures import contact_sheet
 from scratchnet.plots.pulls import pull_sheet
-from scratchnet.plots.reconstructions import reconstruction_grid
+from scratchnet.plots.rebuilt import reconstruction_grid
 from scratchnet.plots.thresholds import distance_histograms, far_frr, roc_curve
 from scratchnet.plots.units import layer_page, patch_sheet, unit_sheet
 

@@ -8,6 +8,7 @@ from matplotlib.colors import PowerNorm
 from scratchnet.errors import ShapeError
 from scratchnet.plots import page
 
+BOXES = "boxes: where both are active"
 SMALL = dict(size=8.5, color=page.GREY)
 
 
@@ -39,7 +40,8 @@ def gram_cell(path, layer, channels, picture, maps, patches, G_kk, facts, title=
     tops = [f"up to {page.short(map.max())}, at {map.shape[0]} × {map.shape[1]} places" for map in maps]
     w, h = page.fitted(picture, side)
     block = (max(w, 168) - 2 * page.GAP) // 3
-    words = [page.text_width(name, "bold") for name in names] + [page.text_width(top, size=8.5) for top in tops]
+    seen = [_seen(own, n == 2) for n, own in enumerate(cut)]
+    words = [page.text_width(name, "bold") for name in names] + [page.text_width(line, size=8.5) for line in [BOXES, *tops, *seen]]
     wide = 20 + max(w, page.nine_side(block), 1 + int(max(words)))
     text = "\n\n".join(page.wrap(fact, wide - 24) for fact in facts)
     below = 122 + h + 46
@@ -47,17 +49,17 @@ def gram_cell(path, layer, channels, picture, maps, patches, G_kk, facts, title=
     fig = page.figure(max(24 + 4 * wide + 4, page.heading_width(title, subtitle)), below + high + 24)
     page.heading(fig, title, subtitle)
     ax = page.canvas(fig)
-    _words(fig, 24, 98, "the picture", "boxes: where both are active")
+    _words(fig, 24, 98, "the picture", BOXES)
     page.put(ax, picture, 24, 122, w, h)
     for box, _ in found[2]:
         _outline(ax, box, 24, 122, w / picture.shape[1])
     page.write(fig, 24, below, text, va="top", linespacing=1.35)
     largest = max((max(patch.shape[:2]) for own in cut for patch, _ in own), default=1)
-    for n, (name, top, map, own) in enumerate(zip(names, tops, maps, cut), 1):
+    for n, (name, top, map, line, own) in enumerate(zip(names, tops, maps, seen, cut), 1):
         left = 24 + n * wide
         _words(fig, left, 98, name, top)
         page.put(ax, map, left, 122, w, h, cmap="magma", norm=PowerNorm(.5, 0, map.max() or 1), interpolation="nearest")
-        _words(fig, left, below - 24, "", _seen(own, both=n == 3))
+        _words(fig, left, below - 24, "", line)
         page.nine(ax, own, left, below, block, block / largest)
     return page.save(fig, path)
 
