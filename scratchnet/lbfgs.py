@@ -210,6 +210,9 @@ _NUMBERS = ("t", "evaluations", "restarts", "quiet", "steepest")
 
 def _value(f, xs, named):
     """f at xs, checked; the gradient in the dtype of x."""
+    for name, array in xs.items():
+        if array.dtype.kind != "f":
+            raise ShapeError(f"{name} is of {array.dtype}; expected float32 or float64.")
     J, gradient = f(xs if named else xs["x"])
     g = gradient if named else {"x": gradient}
     shapes, expected = ({name: np.shape(array) for name, array in arrays.items()} for arrays in (g, xs))
