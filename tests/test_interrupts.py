@@ -93,7 +93,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_k1_ctrl_c_during_the_very_first_step_leaves_no_picture(tmp_path):
-    run = Run(tmp_path / "run", "style", "--size", "700", "--steps", "10000", "--out", code=FIRST_STEP)
+    run = Run(tmp_path / "run", "style", "--size", "700", "--scales", "none", "--steps", "10000", "--out", code=FIRST_STEP)
     run.listen("begins")
     time.sleep(0.02)
     _, ended = run.ctrl_c()

@@ -66,7 +66,7 @@ def _paint(painting, files, arguments):
               f"python -m scratchnet style --resume {files.folder} --steps {max(arguments.steps, last['i'] + 1)}", file=sys.stderr)
     elif painting.stopped:
         print(f"{arguments.optimizer} stopped at step {last['i']}: {painting.stopped}.")
-    files.draw(painting, arguments.gif)
+    files.draw(painting, arguments)
     if not why:
         checkpoints.previous(files.checkpoint).unlink(missing_ok=True)
     if best.i != last["i"]:
@@ -179,6 +179,8 @@ def _settings(arguments, net, C, styles):
     deepest = max((arguments.content_layer, *lam), key=net.names.index)
     for name, picture in (("C", C), *(("S", one.picture) for one in styles)):
         total_cost.check_size(net, deepest, picture.shape, name)
+    if arguments.gram:
+        net.known(arguments.gram[0])
     if getattr(arguments, "strip", None) is None:
         arguments.strip = _strip(arguments, net, C, styles)
     return dict(content_layer=arguments.content_layer, lam=lam, alpha=arguments.alpha, beta=arguments.beta, normalise=arguments.normalise,

@@ -13,13 +13,16 @@ import sys
 import time
 
 import numpy as np
+from tqdm import tqdm
 
 from scratchnet import __version__, images, readers
 from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
+from scratchnet.style import Step
 
 SHOWN = 8                                             # pictures on the contact sheet
 SIDE = 512                                            # of a stage at most, in pixels
+RECONSTRUCTED = 256                                   # longer side of what is painted for the reconstructions
 
 
 def is_stage(i):
@@ -88,9 +91,9 @@ class StyleFolder:
         with replacing(self.folder / "run.json") as file:
             file.write(json.dumps(card, indent=1).encode())
 
-    def draw(self, run, gif):
-        """The stages on one sheet, the curves of all terms on one axis, and the film if it was asked for."""
-        from scratchnet import plots                  # matplotlib only once there is something to draw
+    def draw(self, run, arguments):
+        """The stages on one sheet, the curves of all terms on one axis, and what else was asked for."""
+        from scratchnet import layer_views, plots, style_views        # matplotlib only once there is something to draw
         last = run.history[-1]["i"]
         stages = {**self.stages, last: _small(self.show(run.best.G))}
         chosen = sorted(stages)
@@ -102,8 +105,26 @@ class StyleFolder:
         cost = run.cost
         if len(run.history) > 1 and any(step["J"] > 0 for step in run.history):      # S may be C: there is nothing to draw then
             plots.cost_curves(self.folder / "curves.png", run.history, cost.alpha, cost.beta, cost.lam, cost.tv)
-        if gif:
+        if arguments.gif:
             images.save_film(self.folder / "generated.gif", [stages[i] for i in sorted(stages)])
+        if arguments.gradients:
+            style_views.gradient_sheet(self.folder / "gradients.png", cost, self._three(run, stages))
+        if arguments.gram:
+            C, styles = run.pictures()
+            layer, pairs = arguments.gram
+            style_views.gram_files(self.folder, run.net, layer, C, styles[0].picture, np.clip(run.best.G, 0, 1), pairs)
+        if arguments.reconstruct:
+            C, S = (images.resize(picture, min(RECONSTRUCTED, max(picture.shape[1:3]))) for picture in self.pictures[:2])
+            found = list(tqdm(layer_views.reconstructions(run.net, C, S, list(cost.lam)), total=2 * len(cost.lam), unit="picture",
+                              desc="reconstructions"))
+            layer_views.reconstruction_grid(self.folder / "reconstructions.png", C, S, found)
+
+    @staticmethod
+    def _three(run, stages):
+        """The first, a middle and the last Step at the finest scale; of a picture larger than its stages the last alone."""
+        same = [(i, stage) for i, stage in sorted(stages.items()) if stage.shape == run.best.G.shape]
+        G = [Step(i, stage.astype(run.best.G.dtype) / 255, 0, 0, 0, {}) for i, stage in same]
+        return [G[0], G[len(G) // 2], run.best] if len(G) > 2 else [run.best]
 
     def _numbers(self, step):
         return dict(J=step.J, J_content=step.J_content, J_style=step.J_style, per_layer=step.per_layer)

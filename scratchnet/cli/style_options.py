@@ -83,9 +83,11 @@ def add_arguments(parser):
     add("--every", type=whole(1), metavar="N", help="keep the picture and a checkpoint every N steps (default: 25)")
     add("--memory", type=number(0.2), metavar="GB",
         help="at most so much memory: a picture that needs more is painted in strips (default: what is free)")
-    add("--gradients", action="store_true", default=None, help="also draw what each term of J wants to change, at three steps: gradients.png")
-    add("--gram", metavar="LAYER[:K,K2]", help="also draw the style matrices of a layer, and what the pair of channels K, K2 (default: three "
-                                               "that tell) finds in the pictures: gram_LAYER*.png")
+    add("--gradients", action="store_true", default=None,
+        help="also draw what each term of J wants to change in the picture, at three steps: gradients.png")
+    add("--gram", type=_gram, metavar="LAYER[:K,K2]",
+        help="also draw the style matrices of a layer, and what the pair of channels K, K2 (default: three pairs that tell) finds in the "
+             "pictures: gram_LAYER*.png")
     add("--reconstruct", action="store_true", default=None,
         help="also draw what each layer keeps of C's content and of S's style alone: reconstructions.png (ten small paintings more)")
     add("--gif", action="store_true", default=None, help="also write generated.gif, the stages as a film")
@@ -181,6 +183,15 @@ def _numbers(text):
 
 def _scales(text):
     return [] if text == "none" else [whole(16)(part) for part in text.split(",")]
+
+
+def _gram(text):
+    """'relu3_1' -> ('relu3_1', None);  'relu3_1:110,139' -> ('relu3_1', [(110, 139)])."""
+    layer, colon, pair = text.partition(":")
+    channels = [whole(0)(part) for part in pair.split(",")] if colon else []
+    if colon and len(channels) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a layer, or a layer and two channels such as relu3_1:110,139")
+    return layer, [tuple(channels)] if colon else None
 
 
 def _size(text):
