@@ -96,7 +96,7 @@ class StyleFolder:
         from scratchnet import layer_views, plots, style_views        # matplotlib only once there is something to draw
         last = run.history[-1]["i"]
         stages = {**self.stages, last: _small(self.show(run.best.G))}
-        chosen = sorted(stages)
+        chosen = [i for i in sorted(stages) if len(stages) <= SHOWN or i not in (1, 2, 3)]      # too like step 0
         chosen = [chosen[round(k)] for k in np.linspace(0, len(chosen) - 1, min(SHOWN, len(chosen)))]
         C, *styles = self.pictures
         names = ["style, S"] if len(styles) == 1 else [f"style {k}" for k in range(1, len(styles) + 1)]
