@@ -4,14 +4,15 @@
     python -m scratchnet exercise gram            writes my_gram.py, with the formula and the shapes
     python -m scratchnet exercise check my_gram.py
 
-The files by parts of the lecture (`layers`, `similarity`, `faces`, `seeing`, `painting`, `style`) hold the exercises: each is the package's own function,
-with cases for paper, hints, and the mistakes that people make. `checker` compares, `runner` keeps a student's file from doing harm to the check,
-`report` finds the words, `stubs` writes the first file, `progress` remembers.
+The exercises stand in files by parts of the lecture (`layers`, `similarity`, `faces`, `triplets`, `seeing`, `painting`, `style`). Each
+is a function of this package, with cases for paper, hints, and the mistakes that people make. `checker` compares, `runner` keeps a
+student's file in a process of its own, `report` finds the words, `stubs` writes the first file, `progress` remembers.
 """
 
-from scratchnet.exercises import faces, style
+from scratchnet.exercises import faces, layers, painting, seeing, similarity, style, triplets
 from scratchnet.exercises.exercise import SECTIONS, Exercise, Mistake
 
-EXERCISES = {exercise.name: exercise for exercise in (*faces.EXERCISES, *style.EXERCISES)}
+EXERCISES = {exercise.name: exercise for part in (layers, similarity, faces, triplets, painting, seeing, style)
+             for exercise in part.EXERCISES}
 
 __all__ = ["EXERCISES", "SECTIONS", "Exercise", "Mistake"]

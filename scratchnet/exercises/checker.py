@@ -181,7 +181,8 @@ def _wrong(exercise, f, answers, expected, n):
         said += ["", _misshapen(exercise, came, right) or _clue([a[off[0]] for a in answers], [e[off[0]] for e in expected])]
         if off and off[0] >= len(exercise.values) and not _misshapen(exercise, came, right):
             said += _gradient(exercise, f)[1]
-    said += [f"Where to look: section {exercise.section} of the lecture, {SECTIONS[exercise.section]}; python -m lessons {exercise.section}."]
+    n = exercise.section
+    said += [f"Where to look: section {n} of the lecture, {SECTIONS[n]}; python -m lessons {n}."]
     return Verdict(False, "\n".join(said), mistake.did if mistake else "")
 
 

@@ -36,7 +36,8 @@ def judge(exercise, path, debug=False):
         f = getattr(load(path), exercise.name, None)
         return check(exercise, f, path, debug) if callable(f) else no(f"In {file} {exercise.name} is a {type(f).__name__}, no function.")
     except SystemExit as e:
-        return no(f"{file} ends Python, by sys.exit, exit or quit, before there is an answer; take that out.", *report.raised(e, path, debug))
+        return no(f"{file} ends Python, by sys.exit, exit or quit, before there is an answer: take that out.",
+                  *report.raised(e, path, debug))
     except EOFError as e:
         return no(f"{file} waits for input(); the checker has no keyboard. Its numbers come as arguments.", *report.raised(e, path, debug))
     except ModuleNotFoundError as e:

@@ -65,7 +65,8 @@ def exercises_in(source, path, known):
         near = [close for name in there for close in difflib.get_close_matches(name, known, 1)]
         raise ShapeError(f"'{path}' holds no exercise: it has no line `{MARK}NAME`, and "
                          + (f"its functions ({', '.join(there)}) have other names." if there else "it defines no function.")
-                         + (f" Do you mean {near[0]}? Name the function so." if near else " The names: python -m scratchnet exercise list."))
+                         + (f" Do you mean {near[0]}? Name the function so." if near else
+                            " The names: python -m scratchnet exercise list."))
     return found
 
 
