@@ -30,8 +30,7 @@ UNROLL = Exercise(
                 "one column, does it hold one channel?", lambda a: a.reshape(a.shape[3], -1).T),
         Mistake("you returned it transposed", "a row for each position", lambda a: a.reshape(-1, a.shape[3]).T),
         Mistake('you went down the columns first, as order="F" does', "reading order: along a row, then the next",
-                lambda a: a.swapaxes(1, 2).reshape(
-            -1, a.shape[3])),
+                lambda a: a.swapaxes(1, 2).reshape(-1, a.shape[3])),
         Mistake("you unrolled into one long vector", "the channels stay an axis of their own", lambda a: a.ravel()),
     ),
     steps=("which two axes become one, and is their order in memory the one that is wanted?",),
@@ -189,7 +188,8 @@ LAYER_STYLE_COST = Exercise(
     ),
     steps=("the two style matrices", "the sum of the squares of their difference", "the constant"),
     hints=("Do `gram` first: both matrices come from it. Then print them for the first case.", "n_H, n_W, n_C are those of a_G, and the "
-           "bracket is squared as a whole.", "||D||_F^2 is the sum of all D_kk'^2. The chain for da_G: J -> D -> A^T A -> A, with A twice in the last."))
+           "bracket is squared as a whole.",
+           "||D||_F^2 is the sum of all D_kk'^2. For da_G the chain is J -> D -> A^T A -> A, with A twice in the last."))
 
 
 def style_cost(J_layers, lam):
