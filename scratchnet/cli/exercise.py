@@ -41,7 +41,7 @@ def run(arguments):
     if arguments.hint or arguments.watch:
         return misspelt(f"--hint and --watch go with check: python -m scratchnet exercise check my_{arguments.name}.py --hint")
     if arguments.file:
-        return misspelt(f"{arguments.file!r} is one word too many. To check a file: python -m scratchnet exercise check {arguments.file}")
+        return misspelt(f"{arguments.file!r} is one word too many. To check a file: python -m scratchnet exercise check my_gram.py")
     return listed() if arguments.name == "list" else begin(arguments.name, arguments.out)
 
 
@@ -105,7 +105,7 @@ def begin(name, out=None):
 
 def unknown(name):
     near = difflib.get_close_matches(name.removeprefix("my_").removesuffix(".py").replace("-", "_"), EXERCISES, 1)
-    return f"no exercise {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} Exercises: {', '.join(EXERCISES)}"
+    return f"no exercise {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} All of them: python -m scratchnet exercise list"
 
 
 def place(exercise, out):
@@ -131,6 +131,8 @@ def check(arguments):
         path = Path(stubs.file_name(EXERCISES[arguments.file]))       # check gram
     if not path.is_file():
         raise FileNotFoundError(f"No file '{path}' (looked in {Path.cwd()}). A new one: python -m scratchnet exercise NAME")
+    if path.suffix == ".ipynb":
+        raise ShapeError(f"'{path}' is a notebook. Copy the function into a file, such as my_gram.py, and check that.")
     if not arguments.watch:
         return checked(path, arguments.hint, arguments.debug)
     for number in itertools.count(1):

@@ -12,7 +12,8 @@ student's file in a process of its own, `report` finds the words, `stubs` writes
 from scratchnet.exercises import faces, layers, painting, seeing, similarity, style, triplets
 from scratchnet.exercises.exercise import SECTIONS, Exercise, Mistake
 
-EXERCISES = {exercise.name: exercise for part in (layers, similarity, faces, triplets, painting, seeing, style)
-             for exercise in part.EXERCISES}
+PARTS = layers, similarity, faces, triplets, painting, seeing, style
+EXERCISES = {exercise.name: exercise for exercise in sorted((exercise for part in PARTS for exercise in part.EXERCISES),
+                                                            key=lambda exercise: exercise.section)}
 
 __all__ = ["EXERCISES", "SECTIONS", "Exercise", "Mistake"]

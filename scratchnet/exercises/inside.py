@@ -19,7 +19,6 @@ def main(name, path, verdict, where, seconds, debug):
         faulthandler.dump_traceback_later(float(seconds), exit=True, file=trace)
         found = judge(EXERCISES[name], path, debug == "1")
         faulthandler.cancel_dump_traceback_later()
-    sys.stdout.flush()
     with open(verdict + ".part", "w", encoding="utf-8") as file:
         json.dump(found, file)
     os.replace(verdict + ".part", verdict)

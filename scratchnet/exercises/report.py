@@ -8,16 +8,17 @@ import traceback
 import numpy as np
 
 WIDTH = 110
+MANY = 60                                              # numbers: more than that are not read
 
 
 def shown(value, digits=6):
     """An argument or an answer as one would write it in Python: [[0, 1], [2, 0.5]]."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {shown(item, digits)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, np.ndarray)) and np.ndim(value) > 0:
-        if isinstance(value, np.ndarray) and value.size > 60:
-            return f"an array of shape {value.shape}, which begins with {shown(value.ravel()[:6], digits)}"
-        return "[" + ", ".join(shown(item, digits) for item in value) + "]"
+    if isinstance(value, np.ndarray) and value.size > MANY:
+        return f"an array of shape {value.shape}, which begins with {shown(value.ravel()[:6], digits)}"
+    if isinstance(value, list) or isinstance(value, np.ndarray) and value.ndim > 0:
+        return "[" + ", ".join(shown(item, digits) for item in value[:MANY]) + ", ..." * (len(value) > MANY) + "]"
     if isinstance(value, tuple):
         return "(" + ", ".join(shown(item, digits) for item in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, (bool, np.bool_)):
@@ -68,8 +69,9 @@ def raised(error, path, whole=False):
         return syntax(error, error.filename)
     folder = os.path.dirname(os.path.realpath(path))
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if os.path.dirname(os.path.realpath(frame.filename)) == folder]
+    frames = {(frame.filename, frame.lineno): frame for frame in frames}            # of a recursion each line once
     said = []
-    for frame in frames[-3:]:
+    for frame in list(frames.values())[-3:]:
         where = "" if frame.name == "<module>" else f", in {frame.name}"
         said += [f"{os.path.basename(frame.filename)}, line {frame.lineno}{where}:", f"    {frame.line}"]
     return said + [line.rstrip() for line in traceback.format_exception_only(error)]
