@@ -6,8 +6,8 @@ COMMANDS = {                                          # name: what it does, in o
     "identify": "who is it? one photo and a folder of people",
     "train": "train an encoder of faces on a folder of people",
     "units": "what units look for: their strongest patches in photographs",
-    "exercise": "write a function of the lecture yourself, and be told what went wrong",
     "check": "check gradients: ours, or those of your own function",
+    "exercise": "write a function of the lecture yourself, and be told what went wrong",
     "weights": "trained networks: what is known, what is here, how to get more",
     "doctor": "look at this machine and installation; compile all kernels now",
 }

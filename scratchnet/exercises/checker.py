@@ -41,7 +41,8 @@ def check(exercise, f, path="", debug=False):
         _expect_arguments(exercise, f)
         answers = [_answer(exercise, f, words, path, debug) for words in exercise.cases]
         expected = [exercise.parts(exercise.solution(*copy.deepcopy(case))) for case in exercise.cases.values()]
-        wrong = [n for n, case in enumerate(expected) if not _alike(answers[n], case) or _misshapen(exercise, answers[n], case)]
+        wrong = [n for n, case in enumerate(expected) if not _alike(answers[n], case)]
+        wrong = wrong or [n for n, case in enumerate(expected) if _misshapen(exercise, answers[n], case)]
         if wrong:
             return _wrong(exercise, f, answers, expected, wrong[0])
         return Verdict(True, "\n".join([f"{exercise.name}: right, in {_count(len(answers), 'case')}.", *_beyond(exercise, f, answers)]))
@@ -181,26 +182,33 @@ def _wrong(exercise, f, answers, expected, n):
         gives = f": {value}" if np.ndim(came[off[0]]) == 0 else ""
         said += ["", f"{_capital(mistake.did)}{gives}; {mistake.but}."]
     else:
-        said += ["", _misshapen(exercise, came, right) or _clue([a[off[0]] for a in answers], [e[off[0]] for e in expected])]
-        if off and off[0] >= len(exercise.values) and not _misshapen(exercise, came, right):
+        pairs = [(a[off[0]], e[off[0]]) for a, e in zip(answers, expected) if len(a) > off[0]] if off else []
+        kind = _misshapen(exercise, came, right)
+        said += ["", TRANSPOSED if off and _transposed(pairs) else kind or _clue(pairs)]
+        if off and off[0] >= len(exercise.values) and not kind:
             said += _gradient(exercise, f)[1]
     n = exercise.section
     said += [f"Where to look: section {n} of the lecture, {SECTIONS[n]}; python -m lessons {n}."]
     return Verdict(False, "\n".join(said), mistake.did if mistake else "")
 
 
-def _clue(came, expected):
-    """What can be said of wrong numbers that nobody foresaw. Parts of every case -> a sentence"""
-    came, expected = [[np.asarray(part, float) if not isinstance(part, (str, type(None))) else part for part in some]
-                      for some in (came, expected)]
-    if not all(isinstance(part, np.ndarray) for part in (*came, *expected)):
-        return "This is none of the mistakes known here: redo the case above by hand."
+TRANSPOSED = "These are the right numbers, transposed: rows and columns are exchanged."
+UNKNOWN = "This is none of the mistakes known here: redo the case above by hand, and print what you have on the way."
+
+
+def _transposed(pairs):
+    return all(isinstance(came, np.ndarray) and same(came.T, right) for came, right in pairs)
+
+
+def _clue(pairs):
+    """What can be said of wrong numbers that nobody foresaw.   A part of every case, (came, expected) -> a sentence"""
+    if not all(np.asarray(part).dtype.kind in "biuf" for pair in pairs for part in pair):
+        return UNKNOWN                                 # names, or None
+    came, expected = [[np.asarray(part, float) for part in some] for some in zip(*pairs)]
     if not all(np.isfinite(part).all() for part in came):
         return "There is nan or infinity in it: is something divided by zero, or the logarithm of zero taken?"
     if not any(part.any() for part in came):
         return "It is zero in every case: is the result ever filled in?"
-    if all(same(part.T, right) for part, right in zip(came, expected)):
-        return "These are the right numbers, transposed: rows and columns are exchanged."
     if all(same(part, np.trunc(right)) for part, right in zip(came, expected)):
         return "The fractions are cut off: is it collected in an array of whole numbers?"
     top, below = np.concatenate([part.ravel() for part in came]), np.concatenate([part.ravel() for part in expected])
@@ -209,7 +217,7 @@ def _clue(came, expected):
         if same(top, r * below):
             return ("It is the right answer with the sign turned, in every case." if same(r, -1) else
                     f"It is {r:.6g} times the right answer, in every case: a constant factor, or one that all cases share.")
-    return "This is none of the mistakes known here: redo the case above by hand, and print what you have on the way."
+    return UNKNOWN
 
 
 def _beyond(exercise, f, answers):

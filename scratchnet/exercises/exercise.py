@@ -75,7 +75,7 @@ class Exercise:
 
     def parts(self, answer):
         """An answer as a list of what it is made of: (J, (df_A, df_P)) and J, df_A, df_P are the same answer."""
-        if len(self.values + self.gradients) == 1 or not isinstance(answer, (tuple, list)):
+        if len(self.values + self.gradients) == 1 or not isinstance(answer, (tuple, list)) or len(answer) == 1:
             return [answer]
         parts = []
         for part in answer:

@@ -23,7 +23,7 @@ def shown(value, digits=6):
         return "(" + ", ".join(shown(item, digits) for item in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    if isinstance(value, (int, float, np.number)) or isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
+    if isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
         return f"{float(value) + 0.0:.{digits}g}"
     if callable(value):
         return getattr(value, "__doc__", None) or repr(value)
