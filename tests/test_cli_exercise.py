@@ -13,6 +13,7 @@ from scratchnet.__main__ import main
 from scratchnet.exercises import EXERCISES, progress, runner
 from scratchnet.exercises.progress import Record
 
+WRONG_WAY = "    A = a.reshape(a.shape[3], -1)\n    print(A)\n    return A @ A.T\n"
 RIGHT = "    A = a.reshape(-1, a.shape[3])\n    return A.T @ A\n"
 
 
@@ -50,7 +51,7 @@ def test_the_whole_way(said, folder):
     code, out, _ = said("check", "my_gram.py")
     assert code == 1 and "There is still the line `raise NotImplementedError`" in out and "a = [[[[0, 1, 2]" in out
     stub = file.read_text()
-    file.write_text(stub.replace("    raise NotImplementedError\n", "    A = a.reshape(a.shape[3], -1)\n    print(A)\n    return A @ A.T\n"))
+    file.write_text(stub.replace("    raise NotImplementedError\n", WRONG_WAY))
     code, out, _ = said("check", "my_gram.py", "--hint")
     assert code == 1 and "my_gram.py prints:\n  | [[ 0.  1." in out and "Hint 1 of 3: Take k = 0" in out
     assert "You gave each row of the matrix what lies side by side in memory" in out and "The trace is right even so" in out
@@ -119,7 +120,7 @@ def test_a_hint_is_given_though_python_cannot_read_the_file(said, folder):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("# exercise: gram\ndef gramm(a):\n    return a\n", "marked as the exercise gram, but defines no function of that name. There is gramm"),
+    ("# exercise: gram\ndef gramm(a):\n    return a\n", "is marked as the exercise gram, but defines no function of that name. There"),
     ("# exercise: gram\n", "It defines no function."),
     ("def triplets(a):\n    return a\n", "holds no exercise"), ("def gramm(a):\n    return a\n", "Do you mean gram? Name the function so."),
     ("", "it defines no function. The names: python -m scratchnet exercise list."),

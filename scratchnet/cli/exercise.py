@@ -161,15 +161,15 @@ def checked(path, hint=None, debug=False):
     source = path.read_bytes()
     try:
         names = stubs.exercises_in(source, path, EXERCISES)
-    except (SyntaxError, ValueError) as e:
-        if isinstance(e, ShapeError):
-            raise
+    except ShapeError:
+        raise
+    except (SyntaxError, ValueError) as e:             # Python's own: of a file that it cannot read
         if debug:
             traceback.print_exc()
         print("\n".join(report.syntax(e, path)) if isinstance(e, SyntaxError) else f"{path.name}: Python cannot read it: {e}")
-        names = [name for name in stubs.marks(source) if name in EXERCISES]
-        for name in names:
-            tell_hint(EXERCISES[name], hint)
+        for name in stubs.marks(source):
+            if name in EXERCISES:
+                tell_hint(EXERCISES[name], hint)
         return 1
     return max([one(EXERCISES[name], path, hint, debug) for name in names])
 

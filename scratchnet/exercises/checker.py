@@ -180,7 +180,7 @@ def _wrong(exercise, f, answers, expected, n):
     if mistake:
         value = report.shown(came[off[0]]) if off else ""
         gives = f": {value}" if np.ndim(came[off[0]]) == 0 else ""
-        said += ["", f"{_capital(mistake.did)}{gives}; {mistake.but}."]
+        said += ["", f"{mistake.did[0].upper()}{mistake.did[1:]}{gives}; {mistake.but}{'.' * (not mistake.but.endswith('?'))}"]
     else:
         pairs = [(a[off[0]], e[off[0]]) for a, e in zip(answers, expected) if len(a) > off[0]] if off else []
         kind = _misshapen(exercise, came, right)
@@ -266,13 +266,9 @@ def _precision(exercise, f):
         return []
     wide = [name for name, c, r in zip(exercise.values + exercise.gradients, came, right)
             if np.ndim(r) and r.dtype == np.float32 and c.dtype == np.float64]
-    return [f"One remark: for float32 it gives {wide[0]} in float64. np.zeros(shape, a.dtype) keeps what it is given; networks run in "
-            "float32."] if wide else []
+    return [f"One remark: for float32 it gives {wide[0]} in float64, as np.zeros without a dtype does, or a product with an array of whole "
+            "numbers or booleans; networks run in float32."] if wide else []
 
 
 def _count(n, thing):
     return f"{n} {thing}{'s' * (n != 1)}"
-
-
-def _capital(sentence):
-    return sentence[:1].upper() + sentence[1:]

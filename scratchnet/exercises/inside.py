@@ -10,8 +10,6 @@ from pathlib import Path
 from scratchnet.exercises import EXERCISES, report
 from scratchnet.exercises.checker import Verdict, check
 
-UNREADABLE = (ImportError, SyntaxError)
-
 
 def main(name, path, verdict, where, seconds, debug):
     """Checks one exercise and leaves [right, said, mistake] in the file `verdict`; or, out of time, the line in the file `where`."""

@@ -178,7 +178,7 @@ PEOPLE = {"Ada": np.array([1., 0]), "Emmy": np.array([0., 1]), "Sofja": np.array
 
 IDENTIFY = Exercise(
     1, "who is it, or nobody?", identify, returns="name",
-    cases={"near to two of them": (np.array([0.9, 0.5]), PEOPLE, 0.7), "a little lower": (np.array([0.95, 0.3]), PEOPLE, 0.7),
+    cases={"near to two of them": (np.array([0.9, 0.5]), PEOPLE, 0.7), "nearer to the first of two": (np.array([0.95, 0.3]), PEOPLE, 0.7),
            "near enough": (np.array([1., -0.8]), PEOPLE, 0.7), "at the threshold": (np.array([0., 2]), PEOPLE, 1.),
            "a stranger": (np.array([-1., -1]), PEOPLE, 0.7), "not near enough": (np.array([0., 1.8]), PEOPLE, 0.5),
            "a long encoding, and a near one": (np.array([0.5, 0.5]), {"Max": np.array([1., 0.9]), "Lise": np.array([0.5, 0.3])}, 0.7),
