@@ -64,14 +64,14 @@ assert pixel(8)[0] == 36 and pixel(8, 1, 0)[0] == 0 and pixel(4, 1, 0)[0] == 8 a
 # %% 4. The same with 30 000 numbers
 import hashlib
 
-from scratchnet import images, models, plots, style
+from scratchnet import images, models, plots, total_cost
 from scratchnet.datasets import swirling_sky
 from scratchnet.optimizers import Adam, GradientDescent, Momentum
 
 net = models.small_vgg().freeze()
 C, S = images.resize(images.sample_photograph()[:, :400, 56:456], (100, 100)), swirling_sky(150, 150)
 layers = dict(content_layer="relu4_2", lam={f"relu{block}_1": 1 / 5 for block in (1, 2, 3, 4, 5)}, normalise="lecture")
-weigh = lambda alpha, beta: style.TotalCost(net, C, S, alpha=alpha, beta=beta, **layers)          # cost(G) -> Step, dJ/dG
+weigh = lambda alpha, beta: total_cost.TotalCost(net, C, S, alpha=alpha, beta=beta, **layers)          # cost(G) -> Step, dJ/dG
 fingerprint = lambda: hashlib.sha256(b"".join(W.tobytes() for W in net.params.values())).hexdigest()[:12]
 noise = np.float32(.35) + np.float32(.3) * np.random.default_rng(0).random(C.shape, dtype=np.float32)
 cost, before = weigh(1, 1e6), fingerprint()
@@ -83,7 +83,7 @@ at_C, again = cost(C)[0], cost(noise)[0]
 print(f"   {dG.shape}, a slope for each number of G. J: noise {step.J:.0f}, C {at_C.J:.0f}, noise {again.J:.0f}.\n"
       "   G is an argument. No picture is 'in' the network, so there is nothing to assign and to forget.\n"
       "   (G is a picture; the style matrices G[l](S) and G[l](G) are called G_S and G_G.)")
-assert dG.shape == C.shape and again.J == step.J != at_C.J and style.left_over(net, "relu5_1", C.shape) == (4, 4)
+assert dG.shape == C.shape and again.J == step.J != at_C.J and total_cost.left_over(net, "relu5_1", C.shape) == (4, 4)
 
 # %% 5. From noise to a picture
 G, history, learning_rate, five, n, shown = noise, [], 6e-4, 3e-3, *((20, [0, 1, 4, 16, 20]) if quick else (40, [0, 4, 16, 64, 300]))
