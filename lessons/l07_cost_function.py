@@ -77,7 +77,7 @@ noise = np.float32(.35) + np.float32(.3) * np.random.default_rng(0).random(C.sha
 cost, before = weigh(1, 1e6), fingerprint()
 step, dG = cost(noise)
 print(f"\n4. The same with {C.size} numbers: a picture of 100 x 100 x 3, and both costs with the lecture's constants\n"
-      f"   White noise has J_content = {step.J_content:.0f}, J_style = {step.J_style:.3f}. So alpha = 1, beta = 1000000.")
+      f"   White noise has J_content = {step.J_content:.0f}, J_style = {step.J_style:.3f}: alpha = 1, beta = 1000000 make them equals.")
 predict("   Predict: what shape has dJ/dG? And when we ask at C, then at the noise again: the same J as before?")
 at_C, again = cost(C)[0], cost(noise)[0]
 print(f"   {dG.shape}, a slope for each number of G. J: noise {step.J:.0f}, C {at_C.J:.0f}, noise {again.J:.0f}.\n"
@@ -131,10 +131,10 @@ plots.training_curves(out / "l07_ways_down.png", range(n + 1), {name: [step.J fo
 assert np.array_equal(louder, history[5].G) and gone.J > 20 * history[0].J and all(end.J < plain.J for end in better) and wild > .9
 
 # %% 7. alpha / beta
-predict("\n7. alpha / beta\n   Predict: 1e-4, 1e-5, 1e-6, 1e-7. In which do you know the face? In which is only sky?")
+predict("\n7. alpha / beta\n   Predict: 1e-4, 1e-5, 1e-6, 1e-7, some steps of Adam each. In which do you know the face? Where is only sky?")
 ends = {beta: descend(Adam(.04), 8 if quick else 60, weigh(1, beta))[-1] for beta in (1e4, 1e5, 1e6, 1e7)}
 print("\n".join(f"   {1 / beta:.0e}   J_content {end.J_content:6.0f}   J_style {end.J_style:.4f}" for beta, end in ends.items()))
-print("   The last row of l07_stages.png: the face gives way, step by step, and at last only strokes are left.")
+print("   The last row of l07_stages.png: the face gives way, from left to right, until only strokes are left.")
 assert all(ends[b].J_content < ends[10 * b].J_content and ends[b].J_style > ends[10 * b].J_style for b in (1e4, 1e5, 1e6))
 cells = {"content, C": C, "style, S": S, **{f"step {i}": history[i].G for i in shown}, "5 x the rate": gone.G,
          **{f"alpha / beta {1 / beta:.0e}": end.G for beta, end in ends.items()}}

@@ -30,27 +30,28 @@ u, v = np.array([[3., 1, 3, 1], [1, 3, 1, 3]])
 predict("   Predict: two channels, 3 1 3 1 and 1 3 1 3, never high together. Is their cell 0? Below 0?")
 print(f"   {u @ v:g}. Their correlation is {np.corrcoef(u, v)[0, 1]:.0f}, but no mean is subtracted here. Nor is a cell a similarity:\n"
       "   (5 5).(5 5) = 50, (5 5).(10 10) = 100, one direction. It is cosine * length * length: loud counts.")
-assert np.array_equal(gram(a), [[126, 144, 162], [144, 166, 188], [162, 188, 214]]) and u @ v == 12
-assert np.isclose(np.corrcoef(u, v)[0, 1], -1)
+assert gram(a).tolist() == [[126, 144, 162], [144, 166, 188], [162, 188, 214]] and u @ v == 12 and np.isclose(np.corrcoef(u, v)[0, 1], -1)
 
 # %% 2. The cost, and three wrong numbers
 from scratchnet.gradcheck import check
 
-ones, G_S = np.ones_like(a), gram(a)
-A, B = a.reshape(4, 3), ones.reshape(4, 3)
+mixed = lambda a: np.sum((a.reshape(3, 4) @ a.reshape(3, 4).T - 4) ** 2) / 576
+ones, G_S, A, B = np.ones_like(a), gram(a), a.reshape(4, 3), np.ones((4, 3))
 J, da = layer_style_cost(G_S, ones)
-slips = {"a.reshape(n_C, -1)": np.sum((a.reshape(3, 4) @ a.reshape(3, 4).T - 4) ** 2) / 576,
+slips = {"a.reshape(n_C, -1)": mixed(a),
          "A A^T, positions with positions": np.sum((A @ A.T - B @ B.T) ** 2) / 576,
          "n_H n_W not squared": np.sum((A.T @ A - B.T @ B) ** 2) / (4 * 9 * 4)}
 print("\n2. The cost: that a is S, and ones are G\n   G_G is 4 everywhere. (122^2 + 140^2 + ... + 210^2) / (2*2*2*3)^2 = 242068 / 576.")
 predict("   Predict: how far off is J with the famous slip, a.reshape(n_C, -1)? Twice? A tenth? Less?")
 print("\n".join(f"   {value:10.4f}   {name}" for name, value in {"right": J, **slips}.items()))
-print("   Half a percent. No curve will show it, nor does the sum of the diagonal, which is 506 both times.")
+turned, right = mixed(a[:, ::-1]), layer_style_cost(gram(a[:, ::-1]), ones)[0]
+print("   Half a percent: no curve will show it. Nor does the sum of the diagonal, 506 both times. But turn a\n"
+      f"   upside down: the wrong one says {turned:.4f} then, the right one {right:.4f} as before.")
 report = check(lambda a: layer_style_cost(G_S, a), ones)
 print(f"   The gradient is A (G_G - G_S) / (n_H n_W n_C)^2: the 2^2 cancels, and is there for nothing else.\n"
       f"   The first entry: -(122 + 140 + 158) / 144 = {da[0, 0, 0, 0]:.4f}. The check: {report.worst.word}, at worst {report.error:.0e}.")
-assert np.allclose([J, *slips.values()], [420.2569, 422.3403, 425.5486, 1681.0278], atol=5e-5) and report.passed
-assert np.trace(G_S) == np.trace(a.reshape(3, 4) @ a.reshape(3, 4).T) == 506 and np.isclose(da[0, 0, 0, 0], -420 / 144)
+assert np.allclose([J, *slips.values(), turned], [420.2569, 422.3403, 425.5486, 1681.0278, 294.6736], atol=5e-5) and right == J
+assert report.passed and np.trace(G_S) == np.trace(a.reshape(3, 4) @ a.reshape(3, 4).T) == 506 and np.isclose(da[0, 0, 0, 0], -420 / 144)
 
 # %% 3. Twice as loud, twice as wide
 predict("\n3. Twice as loud, twice as wide\n   Predict: all activations doubled, those of S and of G. By what factor does J_style grow?")
@@ -65,12 +66,10 @@ J_wide, J_fair = layer_style_cost(gram(wide), a)[0], layer_style_cost(gram(wide,
 print(f"   {J_wide:.4f}: twice the positions, twice the matrix. gram(a_S, positions=4), for the 4 of G, makes it {J_fair:g}.\n"
       "   A batch unrolled at once adds up the same way, one style for two pictures. So gram refuses a batch:")
 try:
-    refusal = gram(np.concatenate([a, a]))
+    gram(np.concatenate([a, a]))
 except ShapeError as e:
-    refusal = str(e)
-    print("   " + refusal)
-assert "holds 2 pictures" in refusal and J_fair == 0 and np.array_equal(gram(wide), 2 * G_S)
-assert np.isclose(J_wide, np.sum(G_S ** 2) / 576)
+    print(f"   {(refusal := str(e))}")
+assert "holds 2 pictures" in refusal and J_fair == 0 and np.array_equal(gram(wide), 2 * G_S) and round(J_wide, 4) == 440.7569
 
 # %% 4. Vertical stripes and orange
 from scratchnet import datasets, images, models, plots, style
@@ -94,8 +93,9 @@ predict("   Two pictures: half of the patches striped, half of them orange, the 
 patches = {name: datasets.striped_patches(128, 128, name == "together") for name in ("together", "apart")}
 maps = {name: activations(x)["relu2_1"][..., [red, yellow]] for name, x in patches.items()}
 for name, m in maps.items():
-    G, r = gram(m), np.corrcoef(m.reshape(-1, 2).T)[0, 1]
-    print(f"   {name:9} red, red {G[0, 0]:6.0f}   yellow, yellow {G[1, 1]:5.0f}   red, yellow {G[0, 1]:5.0f}   correlation {r:+.2f}")
+    cells, r = gram(m), np.corrcoef(m.reshape(-1, 2).T)[0, 1]
+    print(f"   {name:9} red, red {cells[0, 0]:6.0f}   yellow, yellow {cells[1, 1]:5.0f}   "
+          f"red, yellow {cells[0, 1]:5.0f}   correlation {r:+.2f}")
 ratio = gram(maps["together"]) / gram(maps["apart"])
 print(f"   red, yellow: {ratio[0, 1]:.0f} times. 'Where there are stripes there is orange' is one cell of the matrix.")
 light = {name: np.concatenate([m[0], m[0].prod(2, keepdims=True)], axis=2) for name, m in maps.items()}         # red, yellow, product
