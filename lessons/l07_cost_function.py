@@ -131,7 +131,7 @@ plots.training_curves(out / "l07_ways_down.png", range(n + 1), {name: [step.J fo
 assert np.array_equal(louder, history[5].G) and gone.J > 20 * history[0].J and all(end.J < plain.J for end in better) and wild > .9
 
 # %% 7. alpha / beta
-predict("\n7. alpha / beta\n   Predict: 1e-4, 1e-5, 1e-6, 1e-7, some steps of Adam each. In which do you know the face? Where is only sky?")
+predict("\n7. alpha / beta\n   Predict: 1e-4, 1e-5, 1e-6, 1e-7, by Adam. In which do you know the face? Where is only sky?")
 ends = {beta: descend(Adam(.04), 8 if quick else 60, weigh(1, beta))[-1] for beta in (1e4, 1e5, 1e6, 1e7)}
 print("\n".join(f"   {1 / beta:.0e}   J_content {end.J_content:6.0f}   J_style {end.J_style:.4f}" for beta, end in ends.items()))
 print("   The last row of l07_stages.png: the face gives way, from left to right, until only strokes are left.")

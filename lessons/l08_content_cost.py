@@ -118,7 +118,7 @@ changes = {"moved by 2 pixels": np.roll(C, 2, axis=2), "by 4 pixels": np.roll(C,
            "another picture": datasets.swirling_sky(side, side)}
 said = {name: [content_cost(of_C[l], a[l], "relative")[0] for l in layers] for name, x in changes.items() for a in [activations(x)]}
 print("\n".join(f"   {name:18} {'  '.join(f'{J:7.3f}' for J in Js)}" for name, Js in said.items()))
-print("   To relu1_1, two pixels are half as bad as another picture, or worse. relu5_1 hardly minds: still a dog.")
+print("   To relu1_1, two pixels are half as bad as another picture. relu5_1 hardly minds: still a dog.")
 assert said["moved by 2 pixels"][0] > .5 * said["another picture"][0] and said["moved by 2 pixels"][4] < .15 * said["another picture"][4]
 
 # %% 7. Too shallow, too deep
