@@ -93,7 +93,7 @@ class LBFGS:
         """The memory, at an x that no step led to."""
         if not math.isfinite(at.J):
             raise NumericsError(f"J or its gradient is not finite at step {self.t}, at the x that L-BFGS was given: give it another.")
-        return self.memory._replace(at=at, quiet=0, stopped="", steepest=self.memory.steepest or _largest(at.g))
+        return self.memory._replace(at=at, quiet=0, steepest=_largest(at.g))
 
     def _moved(self, value, memory):
         """The memory after one step from memory.at, or with the reason why there is none."""
@@ -101,8 +101,8 @@ class LBFGS:
         epsilon = float(max(np.finfo(array.dtype).eps for array in at.x.values()))
         rounding = ROUNDING * epsilon
         if _largest(at.g) <= epsilon * memory.steepest:
-            return memory._replace(stopped=f"the gradient is zero to rounding: its largest entry is {_largest(at.g):.2g}, where the first "
-                                           f"gradient had {memory.steepest:.2g}")
+            return memory._replace(stopped=f"the gradient is zero to rounding: its largest entry is {_largest(at.g):.2g}, and was "
+                                           f"{memory.steepest:.2g} at the x that was given")
         trial = self._search(value, at, memory.pairs, rounding)
         if trial.at is at and memory.pairs:
             memory = memory._replace(pairs=(), restarts=memory.restarts + 1)
@@ -152,7 +152,7 @@ class LBFGS:
         for key, array in state.items():
             vector, dot, name = key.partition(".")
             if dot:
-                vectors.setdefault(vector, {})[name] = np.array(array)
+                vectors.setdefault(vector, {})[name] = np.asarray(array)
         pairs = [(vectors[f"s{k}"], vectors[f"y{k}"]) for k in range(len(vectors) // 2 - 1)]
         self.memory = _Memory(at=_Point(vectors["x"], float(state["J"]), vectors["g"]) if vectors else None,
                               pairs=tuple(_Pair(s, y, _dot(s, y)) for s, y in pairs),
@@ -201,7 +201,7 @@ class _Memory(NamedTuple):
     evaluations: int = 0
     restarts: int = 0
     quiet: int = 0             # steps in a row that hardly changed J
-    steepest: float = 0.0      # largest entry of the first gradient
+    steepest: float = 0.0      # largest entry of the gradient at the last x that no step led to
     stopped: str = ""
 
 
