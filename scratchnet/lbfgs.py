@@ -26,15 +26,16 @@ BLOCK = 4096                   # numbers that BLAS adds up at once: longer sums 
 class LBFGS:
     """x := x + a d,   d = -H dJ/dx: Newton's way down, H being a guess at the inverse of the curvature from the last steps.
 
-    Every step teaches one pair: s = x_new - x, and y = g_new - g, what the gradient g = dJ/dx did on the way. From H = I s.y / y.y,
-    with the last pair, each pair in turn, the oldest first, makes H such that H y = s, changing as little as it can:
+    Every step teaches one pair: s = x_new - x, and y = g_new - g, what the gradient g = dJ/dx did on the way. H begins as I s.y / y.y,
+    of the last pair; then each pair in turn, the oldest first, makes it such that H y = s, and changes it as little as it can:
 
         H := (I - rho s y^T) H (I - rho y s^T) + rho s s^T,      rho = 1 / s.y                                       BFGS
 
     H would be a matrix of n x n. `direction` multiplies by it without ever writing it down: that is the L, limited memory.
-    One step is one iteration. Its line search asks for J at some lengths a, the first time with the steepest entry of x moved by
-    0.01 of the largest (2.5 of 255 grey levels of a picture: for a longer a the search takes few trials, whatever the scale of J), then
-    with a = 1, which is Newton's own. There is no clipping: a clipped s does not belong to its y. Clip when you save.
+    One step is one iteration. Its line search tries a = 1 first, which is Newton's own. The very first step, which knows no curvature,
+    first moves the steepest entry of x by 0.01 of the largest: in a picture 2.5 of 255 grey levels, whatever the scale of J and however
+    many pixels there are, and from there a longer a is found in few trials. (1 / ||g||_1, which is common, depends on both.)
+    There is no clipping: a clipped s does not belong to its y. Clip when you save.
 
     history          how many pairs are remembered; each takes twice the memory of x
     c1, c2           of the strong Wolfe conditions, see line_search
@@ -46,7 +47,7 @@ class LBFGS:
     evaluations      how often f was called, in all               t         steps taken
     stopped          why it does not go on, in words; "" while it does. step then returns x as it is, until it is given another
     restarts         how often the memory was emptied, because nothing along d lowered J: the step is tried again down the gradient
-    Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5.  First length: Hager & Zhang 2005, section 4, I0.
+    Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5.  First length: Hager & Zhang 2005, section 4.
     """
 
     def __init__(self, history=100, c1=1e-4, c2=0.9, max_evaluations=20, tolerance=None, patience=10):
