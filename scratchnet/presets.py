@@ -127,7 +127,7 @@ PRESETS = {
         source="course 4, week 4: its formulas, white noise of 100x100 pixels and G := G - learning_rate dJ/dG; it gives no numbers. "
                "lambda, alpha, learning_rate and steps are ours, found by looking",
         lam=dict(zip(FIVE, (30, 3e-3, 3e-4, 3e-6, 1e-2))), alpha=1.5e-5, beta=1.0, normalise="lecture",
-        start="noise", noise="white", optimizer="gd", rates={"learning_rate": 1e-5}, clip=True, steps=500, size=100,
+        start="noise", noise="white", optimizer="gd", rates={"learning_rate": 5e-6}, clip=True, steps=1000, size=100,
         grows={"alpha": -1, "learning_rate": 1}),     # J_content sums over places, J_style is free of their number, dJ_style/dG is not
     "course-1": Preset(
         source="course 4, week 4, assignment, first edition (TensorFlow 1, weights of MatConvNet)",

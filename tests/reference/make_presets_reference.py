@@ -8,7 +8,7 @@ respect to them; what is shared is only the table of blocks. The sides of C are 
 rest that programs would treat differently.
 
     seed                                of the weights
-    C, G (32, 48, 3), S (32, 48, 3), S_other (40, 56, 3)      pictures, uint8, RGB; S_other for the programs that take any size
+    C, G, S (32, 48, 3), S_other (40, 56, 3)      pictures, uint8, RGB; S_other for programs whose Gram is a mean over positions
     <preset>/J, J_content, J_style      J = alpha J_content + beta J_style as printed, the parts before alpha and beta
     <preset>/J_layer                    one number per style layer, before its weight
     <preset>/dJ_dy                      (32, 48, 3) float32, RGB, in the program's own units: dJ/dx is `unit` times as large
@@ -166,8 +166,8 @@ def pytorch_tutorial(C, S, G, weights):
     return sum(layers) * 1000000 + J_content * 1, J_content, sum(layers), layers, y
 
 
-PROGRAMS = {                                          # name: program, unit, order of y, whether S may have any size
-    "lecture":          (lecture, 255, "BGR", True),
+PROGRAMS = {                                          # name: program, unit, order of y, whether S may have another size
+    "lecture":          (lecture, 255, "BGR", False),
     "course-1":         (course_1, 255, "RGB", False),
     "course-2":         (course_2, 1, "RGB", False),
     "gatys":            (gatys, 255, "BGR", True),
