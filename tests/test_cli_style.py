@@ -15,6 +15,8 @@ from PIL import Image
 from scratchnet import images, readers
 from scratchnet.__main__ import main
 from scratchnet.cli.style_folder import is_stage
+from scratchnet.models.small_vgg import UNITS
+from scratchnet.presets import PRESETS
 
 SMALL = ["style", "--size", "48"]
 
@@ -125,6 +127,31 @@ def test_float64_is_another_precision_of_the_same_run(tmp_path):
     J = [card(tmp_path / precision)["J"] for precision in ("float32", "float64")]
     assert J[0] == pytest.approx(J[1], rel=1e-3) and J[0] != J[1]
     assert readers.read(tmp_path / "float64" / "checkpoint.npz", kinds="fiu")["G"].dtype == np.float64
+
+
+def test_a_preset_fills_in_what_was_not_said_and_the_rest_overrides_it(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert style("--preset", "course-1", "--beta", 41, "--steps", 2, "--out", folder) == 0
+    made, preset = card(folder)["settings"], PRESETS["course-1"]
+    assert made["beta"] == 41 and made["normalise"] == "assignment" and made["start"] == "mix" and made["noise"] == "course-1"
+    assert made["alpha"] == pytest.approx(10 * UNITS["relu4_2"] ** 2) and made["rates"] == {"epsilon": preset.rates["epsilon"]}
+    assert made["learning_rate"] == 2 / 255 and made["style_layers"]["relu1_1"] == pytest.approx(0.2 * UNITS["relu1_1"] ** 4)
+    said = capsys.readouterr().out
+    assert "preset course-1: course 4, week 4, assignment, first edition" in said and "max pooling" in said
+    assert main(["style", "--resume", str(folder), "--steps", "3"]) == 0 and card(folder)["step"] == 3
+
+
+def test_the_lectures_preset_is_plain_gradient_descent_from_white_noise_at_100x100(tmp_path):
+    assert main(["style", "--preset", "lecture", "--steps", "30", "--out", str(tmp_path / "run")]) == 0
+    made = card(tmp_path / "run")
+    J = [step["J"] for step in made["history"]]
+    assert made["settings"]["optimizer"] == "gd" and made["settings"]["start"] == "noise" and max(made["sizes"]["C"]) == 100
+    assert all(a > b for a, b in zip(J, J[1:])) and J[-1] < 0.5 * J[0]
+
+
+def test_a_preset_whose_layers_there_are_not_is_refused_with_a_way_out(tmp_path, capsys):
+    assert style("--preset", "pytorch-tutorial", "--out", tmp_path / "run") == 1
+    assert "Take VGG-19 itself, --weights vgg19" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 # -------------------------------------------------------------------------------------------------------------- drawings

@@ -97,13 +97,14 @@ def add_arguments(parser):
 
 
 def fill(arguments, of_network):
-    """Every option that was not given, from the preset, the network's own defaults, and everybody's. Changes `arguments`."""
-    if arguments.learning_rate is None and arguments.optimizer not in (None, "adam"):
-        of_network = {**of_network, "learning_rate": None}
-    preset = PRESETS[arguments.preset].options() if arguments.preset else {}
+    """Every option that was not given, from the preset, the network's own defaults, and everybody's; but not yet what hangs on the size
+    of C. Changes `arguments`."""
+    later = ("alpha", "style_layers", "tv", "learning_rate") if arguments.preset else ("learning_rate",)
+    preset = {"scales": [], **PRESETS[arguments.preset].options()} if arguments.preset else {}
+    arguments.rates, arguments.of_network = {}, of_network
     for source in (preset, of_network, EVERYBODYS):
         for name, value in source.items():
-            if getattr(arguments, name, None) is None:
+            if getattr(arguments, name, None) is None and name not in later:
                 setattr(arguments, name, value)
     if arguments.optimizer == "lbfgs" and arguments.learning_rate is not None:
         raise ShapeError(f"--learning-rate {arguments.learning_rate:g}: lbfgs finds its step itself. Leave it out.")
@@ -111,9 +112,22 @@ def fill(arguments, of_network):
         raise ShapeError(f"--history {arguments.history}: only lbfgs remembers pairs. Leave it out, or take --optimizer lbfgs.")
 
 
-def fill_from_sizes(arguments, n_H, n_W):
-    """What hangs on the size of C: a learning rate, coarse scales, how many steps they take, how many pairs L-BFGS keeps. Changes `arguments`."""
+def fill_from_sizes(arguments, n_H, n_W, units):
+    """What hangs on the size of C: a preset's weights and rates, coarse scales and how many steps they take, how many pairs L-BFGS keeps.
+
+    units  of the network's layers, where it is no VGG-19 but imitates one; see presets.Preset.fitted.   Changes `arguments`.
+    """
     longer = max(n_H, n_W)
+    if arguments.preset:
+        preset = PRESETS[arguments.preset].fitted((1, n_H, n_W, 3), units)
+        rates = preset.rates if preset.optimizer == arguments.optimizer else {}
+        arguments.rates = {name: value for name, value in rates.items() if name != "learning_rate"}
+        for name, value in {**preset.options(), "learning_rate": rates.get("learning_rate")}.items():
+            if getattr(arguments, name) is None:
+                setattr(arguments, name, value)
+    if arguments.learning_rate is None and arguments.optimizer == "adam":
+        arguments.learning_rate = arguments.of_network.get("learning_rate")
+    del arguments.of_network
     if arguments.learning_rate is None and arguments.optimizer != "lbfgs":
         arguments.learning_rate = longer * RATE_PER_PIXEL.get(arguments.optimizer, 0) or style.LEARNING_RATE
     if arguments.scales is None:
@@ -127,8 +141,8 @@ def fill_from_sizes(arguments, n_H, n_W):
         arguments.steps = EVERYBODYS["steps"] + coarse
     if coarse and arguments.steps <= coarse:
         scales = ", ".join(map(str, arguments.scales))
-        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {scales} take {coarse} of them, and the picture would end at one of "
-                         f"these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
+        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {scales} take {coarse} of them, so that the picture would end at one "
+                         f"of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
 
 
 # ------------------------------------------------------------------------------------------------------- a run gone on with
