@@ -128,7 +128,9 @@ def _network(arguments, fill):
     elif arguments.network in (None, "small_vgg"):
         if arguments.pool == "avg":
             raise ShapeError("small_vgg was trained with max pooling and has no other. --pool avg is for vgg19 and vgg16.")
-        net, source, defaults = small_vgg(), SMALL, SHIPPED
+        if pool == "avg":
+            print("The preset's avg pooling is max pooling here, with which small_vgg was trained.")
+        net, source, defaults, arguments.pool = small_vgg(), SMALL, SHIPPED, "max"
     elif arguments.network == "random_filters":
         net, source, defaults = random_filters(arguments.seed or 0), "a small VGG of random filters", UNTRAINED
     else:
@@ -138,8 +140,6 @@ def _network(arguments, fill):
         style_options.fill(arguments, defaults)
     if arguments.preset:
         net = PRESETS[arguments.preset].prepared(net)
-        if pool == "avg" and source is SMALL:
-            print("small_vgg was trained with max pooling and has no other, which is what is taken here in place of the preset's avg.")
     return net.astype(arguments.precision), source
 
 

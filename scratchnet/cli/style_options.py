@@ -141,8 +141,8 @@ def fill_from_sizes(arguments, n_H, n_W, units):
         arguments.steps = EVERYBODYS["steps"] + coarse
     if coarse and arguments.steps <= coarse:
         scales = ", ".join(map(str, arguments.scales))
-        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {scales} take {coarse} of them, so that the picture would end at one "
-                         f"of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
+        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {scales} take {coarse} of them, so that the picture would end at "
+                         f"one of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
 
 
 # ------------------------------------------------------------------------------------------------------- a run gone on with
