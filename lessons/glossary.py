@@ -19,11 +19,11 @@ LETTERS = (                                           # lecture, code, meaning, 
     ("d(x1, x2), tau", "d, tau", "distance of two pictures, and the threshold: the same person when d ≤ τ", "两张图像的距离，以及阈值", "squared distances"),
 )
 
-TWICE = (                                             # letter, then its two meanings: (where, code, meaning, in Chinese)
-    ("G", ("neural style transfer", "G", "the generated picture", "生成图像"),
-          ("style cost", "G_S[l], G_G[l]", "the style matrix G^[l] of a layer", "风格矩阵（Gram 矩阵）")),
-    ("alpha", ("cost function", "alpha", "the weight of J_content in J(G) = alpha J_content + beta J_style", "内容代价的权重"),
-              ("triplet loss", "margin", "the margin in d(A, P) + alpha <= d(A, N)", "间隔")),
+TWICE = (                                             # letter, then its two meanings: (where, code, meaning, formula, in Chinese)
+    ("G", ("neural style transfer", "G", "the generated picture", "J(G)", "生成图像"),
+          ("style cost", "G_S[l], G_G[l]", "the style matrix of a layer", "G^[l](S), G^[l](G)", "风格矩阵（Gram 矩阵）")),
+    ("alpha", ("cost function", "alpha", "the weight of the content cost", "J(G) = alpha J_content + beta J_style", "内容代价的权重"),
+              ("triplet loss", "margin", "the margin", "d(A, P) + alpha <= d(A, N)", "间隔")),
 )
 
 WORDS = (                                             # English, Chinese

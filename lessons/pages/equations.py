@@ -8,7 +8,7 @@ from lessons.glossary import LETTERS, TWICE, WORDS
 from lessons.pages import code
 from lessons.pages.frame import address, page, titled
 from lessons.pages.typeset import as_html as math
-from lessons.pages.words import formula
+from lessons.pages.words import formula as with_words
 
 
 def as_html(verdicts):
@@ -48,7 +48,7 @@ def _row(equation, verdicts):
     functions = "\n".join(
         f'<details class=code><summary><code>{html.escape(f.name)}</code> <small>scratchnet/{f.file}:{f.line}</small></summary>'
         f'<pre tabindex="0"><code>{code.as_html(f.source)}</code></pre></details>' for f in table.functions(equation))
-    return f'<div class="row"><p class="formula">{formula(equation.formula)}</p>\n{functions}\n<p class="verdict">{_verdict(equation, verdicts)}</p></div>'
+    return f'<div class="row"><p class="formula">{with_words(equation.formula)}</p>\n{functions}\n<p class="verdict">{_verdict(equation, verdicts)}</p></div>'
 
 
 def _verdict(equation, verdicts):
@@ -69,8 +69,8 @@ def _letters():
                      f'<td lang="zh-Hans">{chinese}</td><td>{math(shape) if "n_" in shape else html.escape(shape)}</td></tr>'
                      for lecture, written, meaning, chinese, shape in LETTERS)
     twice = "\n".join(f'<div class="twice"><p class="letter">{math(letter)}</p><ol>' + "".join(
-        f'<li><p class="eyebrow">{where}</p><p>{_with_formulas(meaning)}<br><code>{written}</code> · <span lang="zh-Hans">{chinese}</span></p></li>'
-        for where, written, meaning, chinese in meanings) + "</ol></div>" for letter, *meanings in TWICE)
+        f'<li><p class="eyebrow">{where}</p><p>{meaning}, {math(formula)}<br><code>{written}</code> · <span lang="zh-Hans">{chinese}</span></p></li>'
+        for where, written, meaning, formula, chinese in meanings) + "</ol></div>" for letter, *meanings in TWICE)
     return f"""<section id="letters" aria-labelledby="letters-title">
 <h2 id="letters-title"><span class="title">Letters</span> <span class="zh" lang="zh-Hans">符号</span></h2>
 <p>The lecture uses two letters twice. The code does not.</p>
@@ -82,13 +82,6 @@ def _letters():
 {rows}
 </tbody></table></div></section>
 """
-
-
-def _with_formulas(meaning):
-    """Words with a formula at their end, from the first capital letter with an index, or a bracket, on."""
-    words = meaning.split(" ")
-    first = next((i for i, word in enumerate(words) if any(c in word for c in "^_(")), len(words))
-    return html.escape(" ".join(words[:first])) + " " + math(" ".join(words[first:]))
 
 
 def _words():

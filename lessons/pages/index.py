@@ -36,7 +36,7 @@ def _card(number, noted, question):
     state, picture = noted["state"], noted["picture"]
     shown = f'<img src="{picture}" alt="{html.escape(CAPTIONS.get(picture, ""))}">' if picture else ""
     command = f"<code>python -m lessons {number}</code>"
-    quick = ", quickly" if noted["quick"] == "True" else ""
+    quick = " with <code>--quick</code>" if noted["quick"] == "True" else ""
     said = {"ran": f"ran in {noted['seconds']} s{quick}", "failed": "<strong>failed</strong>: its page says where",
             "waiting": f"not run yet: {command}"}[state]
     return f"""<li class="{state}"><a href="{address(number)}"><span class="number">{number}</span>

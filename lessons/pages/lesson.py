@@ -35,7 +35,7 @@ def as_html(lesson, out):
 {_neighbours(number)}
 </main>"""
     meta = {"lesson-state": lesson.state, "lesson-seconds": f"{lesson.seconds:.0f}", "lesson-quick": lesson.quick,
-            "lesson-picture": (lesson.pictures or [""])[-1]}
+            "lesson-picture": (lesson.pictures or [""])[0]}
     return page(f"{number} · {LESSONS[number][1]} · scratchnet", body, "lesson", meta)
 
 
@@ -58,9 +58,9 @@ def _how(lesson):
     command = f"python -m lessons {lesson.number}"
     if lesson.state == "waiting":
         return f"Not run yet. Here are its text and its code; what it prints and draws comes with <code>{command}</code>"
-    quick = ", quickly: smaller pictures, fewer steps" if lesson.quick else ""
-    ended = "<strong>failed</strong> after" if lesson.state == "failed" else "ran in"
-    return (f"This page {ended} {lesson.seconds:.0f} s{quick}. Again: <code>{command}</code> · cell by cell, in an editor: "
+    quick = ", with <code>--quick</code>: smaller pictures, fewer steps" if lesson.quick else ""
+    ended = "This lesson <strong>failed</strong> after" if lesson.state == "failed" else "Ran in"
+    return (f"{ended} {lesson.seconds:.0f} s{quick}. Again: <code>{command}</code> · Cell by cell, in an editor: "
             f"<code>lessons/{lesson.path.name}</code>")
 
 
@@ -81,11 +81,12 @@ def _part(cell, before, lesson, out):
                  f'<pre tabindex="0">{html.escape(cell.error.strip())}</pre></div>'
     elif not cell.said and lesson.state == "failed":
         shown = '<p class="aside">Not run: a part before it failed.</p>'
+    asks = any(kind == "asked" for kind, _ in cell.said)      # where a guess is wanted, the code stays shut: it knows the answer
     lines = len(cell.source.strip().splitlines())
     return f"""<section id="{_anchor(cell)}" aria-labelledby="{_anchor(cell)}-title">
 <h2 id="{_anchor(cell)}-title">{html.escape(cell.heading)}</h2>
 {shown}
-{before}{_code(cell, f"The code of this part, {lines} line{'s' * (lines > 1)}", opened=lesson.state == "waiting")}
+{before}{_code(cell, f"The code of this part, {lines} line{'s' * (lines > 1)}", opened=not asks)}
 </section>
 """
 

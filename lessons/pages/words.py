@@ -6,6 +6,7 @@ import re
 from lessons.pages import typeset
 
 FILLED = 60                                           # a line this long, broken inside a sentence, goes on in the next
+CODE = re.compile(r"python -m [a-z]+(?: (?:--?)?[\w./=&;]+)*\w|\b[\w.]+\.(?:png|html|npz|csv|py)\b|\b\w+\.\w+\([^()\s][^()]*\)(?:\[[^\]]*\])?")
 
 
 def printed(text):
@@ -77,4 +78,4 @@ def _sentences(lines):
             out += " " if goes_on else "<br>\n"
         out += re.sub(r"^Predict:", "<strong>Predict:</strong>", html.escape(line, quote=False))
         last = line
-    return out
+    return CODE.sub(r"<code>\g<0></code>", out.replace(" -&gt; ", " → "))
