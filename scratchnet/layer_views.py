@@ -11,7 +11,7 @@ Source: lecture, content cost function, style cost function.  Inversion: Mahendr
 
 import numpy as np
 
-from scratchnet import plots, style
+from scratchnet import plots, style, total_cost
 from scratchnet.errors import ShapeError
 from scratchnet.images import expect_picture
 from scratchnet.optimizers import Adam
@@ -61,7 +61,7 @@ def layer_sheet(path, net, layer, picture, steps=STEPS, seed=0, n=9):
 def expect_places(net, layer, picture):
     """The picture as (1, n_H, n_W, 3), if the layer has places for it. Raises ShapeError, ImageError."""
     picture = expect_picture(picture)
-    style.check_size(net, net.known(layer), picture.shape, "the picture")
+    total_cost.check_size(net, net.known(layer), picture.shape, "the picture")
     shape = net.summary(picture.shape, layer).rows[-1].shape
     if len(shape) != 4:
         raise ShapeError(f"{layer!r} has output {shape}, without places: it has no style matrix. Give a layer before Flatten.")

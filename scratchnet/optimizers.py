@@ -1,17 +1,18 @@
-"""Ways down a slope: gradient descent, momentum, Adam.
+"""Ways down a slope: gradient descent, momentum, Adam, L-BFGS.
 
-An optimiser steps a function, not a gradient, so that a line search could ask for more values; every one is used alike:
+An optimiser steps a function, not a gradient, because L-BFGS asks for more values than one; every one is used alike:
 
     x, J = opt.step(f, x)          f(x) -> (J, gradient)
 
 x is an array, or a flat dict of arrays. A new x comes back, the old one is left as it was, and J is the cost of the old one.
 opt.state() and opt.load_state() are flat dicts of arrays: a run that is saved and resumed goes on as if never stopped.
-Source: course 1, week 2; course 2, week 2. Kingma & Ba 2015.
+L-BFGS has a file of its own, lbfgs.py. Source: course 1, week 2; course 2, week 2. Kingma & Ba 2015.
 """
 
 import numpy as np
 
 from scratchnet.errors import NumericsError, ShapeError
+from scratchnet.lbfgs import LBFGS
 
 
 class _Optimizer:
@@ -93,3 +94,6 @@ class Adam(_Optimizer):
         s = self.memory[f"s.{name}"] = self.beta2 * self.memory[f"s.{name}"] + (1 - self.beta2) * g ** 2
         v_hat, s_hat = v / (1 - self.beta1 ** self.t), s / (1 - self.beta2 ** self.t)
         return self.learning_rate * v_hat / (np.sqrt(s_hat) + self.epsilon)
+
+
+OPTIMIZERS = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam, "lbfgs": LBFGS}

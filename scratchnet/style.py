@@ -2,213 +2,276 @@
 
     J(G) = alpha J_content(C, G) + beta J_style(S, G)          G := G - learning_rate dJ/dG, in [0, 1]
 
-The weights of the network stay as they are; what is trained is the picture. Source: course 4, week 4: neural style
-transfer, cost function. Gatys, Ecker & Bethge 2016.
+The weights of the network stay as they are; what is trained is the picture.
+
+    for step in transfer(net, C, S, steps=200):               # a generator: bars, files and curves are the listener's
+        print(step.i, step.J)
+
+    run = Painting(net, C, S)                                 # the same, to be kept in a file and gone on with
+    for step in run.steps(200): ...
+    run.save("run.npz"); Painting(net, C, S).load("run.npz").steps(400)
+
+Source: course 4, week 4: neural style transfer, cost function. Gatys, Ecker & Bethge 2016; coarse to fine: Gatys et al. 2017.
 """
 
-import math
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scratchnet import images, kernels
-from scratchnet.errors import ShapeError
-from scratchnet.optimizers import Adam
-from scratchnet.style_costs import CONTENT, content_cost, gram, layer_style_slope, through_gram, total_variation
+from scratchnet import checkpoints, images
+from scratchnet.errors import NumericsError, ShapeError
+from scratchnet.optimizers import LBFGS, Adam
+from scratchnet.starts import NOISE, STARTS, starting_picture
+from scratchnet.total_cost import CONTENT_LAYER, LAM, STYLE_LAYERS, Step, Style, TotalCost, as_styles, balanced, expect_styles
 
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-LAM = {l: 1 / len(STYLE_LAYERS) for l in STYLE_LAYERS}
-CONTENT_LAYER = "relu4_2"
-STARTS = ("content", "noise", "mix")
+__all__ = ["CONTENT_LAYER", "LAM", "LEARNING_RATE", "NOISE", "STARTS", "STYLE_LAYERS", "Painting", "Step", "Style", "TotalCost", "transfer"]
+
 LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
-STRIPS, PROGRAM = 32 * 2 ** 20, 130 * 2 ** 20       # what kernels have at work; Python, NumPy, numba
+PER_SCALE = 100                                       # steps at each of the coarse scales
+RISE, WITHIN = 10, 20                                 # J that grew so many times over so many steps, and still does not fall, explodes
 
 
-@dataclass
-class Step:
-    """One step: the picture G after i updates, and what it costs.
+def transfer(net, C, S, steps=200, **settings):
+    """Paints C in the style of S. A generator of Step 0 (the start) to Step `steps`; settings are those of Painting.
 
-    J = alpha J_content + beta J_style + tv J_tv;   per_layer is {layer: J_style^[l]}, before lambda
+    Raises ShapeError for bad settings at once, NumericsError when J explodes or stops being a number; the last Step yielded is good.
     """
+    return Painting(net, C, S, **settings).steps(steps)
+
+
+@dataclass(frozen=True)
+class _At:
+    """Where a run is.   lam: those that `balance` has found for this scale; best: the Step with the lowest J of this scale"""
 
     i: int
-    G: np.ndarray = field(repr=False)
-    J: float
-    J_content: float
-    J_style: float
-    per_layer: dict
-    J_tv: float = 0.0
+    G: np.ndarray
+    optimizer: dict
+    history: list
+    lam: dict | None = None
+    best: Step | None = None
 
 
-class TotalCost:
-    """J(G) and dJ/dG as a function of the pixels; C, S and all settings are fixed when it is made.
+class Painting:
+    """A run of style transfer: what goes on from step to step, in memory, in a file and back.
 
-    net            a network whose layers have the names used below
-    C, S           pictures (1, n_H, n_W, 3), RGB in [0, 1]; S may have another size
-    content_layer  the lecture's l of J_content              lam  {layer: lambda^[l]} of J_style
-    alpha, beta    weights of the two costs; tv that of the total variation per pixel
-    normalise      the constants in front, see style_costs
-    Raises ShapeError for unknown layers and pictures too small, before any long work.
+    net, C, S    as for TotalCost, which also takes **settings: content_layer, lam, alpha, beta, normalise, tv, strip
+    start        "content": G begins as C;  "noise";  "mix": mix noise + (1 - mix) C;  "style";  "grey";  or a picture. See starts.py
+    seed, noise  of the noise: its seed, and which kind
+    optimizer    anything with step(f, x); None: Adam(learning_rate=0.03). A copy is taken, and it begins anew at each scale
+    scales       longer sides of C to paint at first, from coarse to fine, per_scale steps each: strokes grow larger. S and masks
+                 shrink with C. Nothing here hangs on how many steps there will be, so that a run can always be prolonged
+    balance      True: lambda^[l] is chosen at the start of each scale so that all layers of the style pull equally hard
+    clip         True: after each step the pixels are brought back into [0, 1]. False: only where a picture is saved. None: True, but
+                 False with L-BFGS, whose memory of slopes it would spoil
+    The costs of a Step are those of its own G.
+    Raises ShapeError for what does not fit, before any long work.
     """
 
-    def __init__(self, net, C, S, content_layer=CONTENT_LAYER, lam=None, alpha=0.3, beta=1.0, normalise="relative", tv=0.0):
-        self.lam = check_layers(net, content_layer, LAM if lam is None else lam)
-        if normalise not in CONTENT:
-            raise ShapeError(f"normalise = {normalise!r}; expected one of {', '.join(map(repr, CONTENT))}.")
-        for name, weight in (("alpha", alpha), ("beta", beta), ("tv", tv)):
-            if not 0 <= weight < math.inf:
-                raise ShapeError(f"{name} = {weight}; expected a number from 0 up.")
-        self.alpha, self.beta, self.tv = float(alpha), float(beta), float(tv)
-        self.content_layer, self.normalise = content_layer, normalise
-        self.keep = sorted({content_layer, *self.lam}, key=net.names.index)
-        self.net = net if net.frozen else net.freeze(until=self.keep[-1])
-        C = images.expect_picture(C, "C")
-        S = images.expect_picture(S, "S").astype(C.dtype, copy=False)
-        for name, picture in (("C", C), ("S", S)):
-            check_size(net, self.keep[-1], picture.shape, name)
-        kernels.trim()
-        a_C = self._activations(C)
-        self.a_C, positions = a_C[content_layer], {l: math.prod(a_C[l].shape[1:3]) for l in self.lam}
-        del a_C                                        # before those of S need the memory
-        self.G_S = {l: gram(a, positions=positions[l]) for l, a in self._activations(S).items() if l in self.lam}
+    def __init__(self, net, C, S, start="content", mix=0.6, seed=0, noise="white", optimizer=None, scales=(), per_scale=PER_SCALE,
+                 balance=False, clip=None, **settings):
+        self.net, self.C, self.styles = net, images.expect_picture(C, "C"), as_styles(S)
+        expect_styles(self.styles, self.C)
+        self.sides, self.per_scale = _expect_scales(scales, per_scale, max(self.C.shape[1:3])), per_scale
+        self.balance, self.cost_settings = balance, settings
+        self.optimizer = Adam(LEARNING_RATE) if optimizer is None else copy.deepcopy(optimizer)
+        self.clip = not isinstance(self.optimizer, LBFGS) if clip is None else clip
+        if self.clip and isinstance(self.optimizer, LBFGS):
+            raise ShapeError("clip = True does not go with L-BFGS, whose memory of slopes it would spoil; pixels are clipped when saved.")
+        self._fresh, self._known = self.optimizer.state(), None
+        C, styles = self._pictures(self.sides[0])
+        G = starting_picture(C, start, mix, seed, images.expect_picture(styles[0].picture, "S"), noise)
+        self._settings = {"start": start if isinstance(start, str) else f"a picture, hash {checkpoints.fingerprint(np.asarray(start))}",
+                          "mix": mix, "seed": seed, "noise": noise, "optimizer": checkpoints.optimizer_settings(self.optimizer),
+                          "scales": self.sides, "per_scale": per_scale, "balance": balance, "clip": self.clip}
+        self._at = _At(0, G, self._fresh, [])
+        self._enter(C, styles)
 
-    def _activations(self, x):
-        return self.net.forward(x, until=self.keep[-1], keep=self.keep, params=False)[0]
+    @property
+    def i(self):
+        """How many updates G has had."""
+        return self._at.i
 
-    def __call__(self, G, i=0):
-        """-> (Step i at G, dJ/dG)."""
-        step, da, caches = self._costs(G, i)
-        dG, _ = self.net.backward(da, caches, release=True)
-        return step, dG + self.tv / _pixels(G) * total_variation(G)[1] if self.tv else dG
+    @property
+    def history(self):
+        """{"i", "J", "J_content", "J_style", "per_layer", "J_tv"} of every Step so far."""
+        return self._at.history
 
-    def step(self, G, i):
-        """The costs at G alone, without the way back: half the work."""
-        return self._costs(G, i)[0]
+    @property
+    def best(self):
+        """The Step with the lowest J at the scale that the run is at; None before the first."""
+        return self._at.best
 
-    def _costs(self, G, i):
-        """Step i at G, the gradients at the layers, and the caches that carry them to the pixels."""
-        a, caches = self.net.forward(G, until=self.keep[-1], keep=self.keep, params=False)
-        J_content, da_content = content_cost(self.a_C, a[self.content_layer], self.normalise)
-        da_content *= self.alpha                       # in place: it is ours
-        da, per_layer = {self.content_layer: da_content}, {}
-        for l, weight in self.lam.items():
-            per_layer[l], slope = layer_style_slope(self.G_S[l], a[l], self.normalise)
-            da[l] = self._when_needed(a, l, self.beta * weight * slope, da.get(l))
-        J_style = sum(self.lam[l] * per_layer[l] for l in self.lam)
-        J_tv = total_variation(G)[0] / _pixels(G) if self.tv else 0.0
-        J = self.alpha * J_content + self.beta * J_style + self.tv * J_tv
-        numbers = [float(number) for number in (J, J_content, J_style)]
-        return Step(i, G, *numbers, {l: float(J_l) for l, J_l in per_layer.items()}, float(J_tv)), da, caches
+    @property
+    def stopped(self):
+        """Why the optimiser goes no further, in words; "" while it does."""
+        return getattr(self.optimizer, "stopped", "")
 
-    def _when_needed(self, a, l, slope, da_content):
-        """A function that makes the gradient at layer l and lets go of a[l]: on the way back only one of them is alive."""
-        def da():
-            da_style = through_gram(a.pop(l), slope)
-            return da_style if da_content is None else da_style + da_content
-        return da
+    # --------------------------------------------------------------------------------------------------------- the steps
 
+    def steps(self, to):
+        """Goes on until G has had `to` updates in all: a generator of a Step for each that there was not yet, the last one included.
 
-def transfer(net, C, S, steps=200, start="content", mix=0.6, seed=0, optimizer=None, **settings):
-    """Paints C in the style of S. A generator of Step 0 (the start) to Step `steps`; printing and files are the listener's.
+        It ends early when the optimiser goes no further: `stopped` says why. Where a step was interrupted, the next call begins
+        from the last finished one.   Raises NumericsError when J explodes, or is no number: then with the layer that made it so.
+        """
+        if not isinstance(to, (int, np.integer)) or to < 0:
+            raise ShapeError(f"steps = {to!r}; expected a whole number from 0 up.")
+        return self._steps(to)
 
-    net, C, S   as for TotalCost, which also takes **settings: content_layer, lam, alpha, beta, normalise, tv
-    start       "content": G begins as C;  "noise": white noise;  "mix": mix noise + (1 - mix) C
-    optimizer   anything with step(f, x); None: Adam(learning_rate=0.03)
-    After each step the pixels are brought back into [0, 1]. The costs of a Step are those of its own G.
-    Raises ShapeError for bad settings at once, NumericsError when J stops being a number; the last Step yielded is good.
-    """
-    if not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise ShapeError(f"steps = {steps!r}; expected a whole number from 0 up.")
-    cost = TotalCost(net, C, S, **settings)
-    G = starting_picture(images.expect_picture(C, "C"), start, mix, seed)
-    return _steps(cost, G, steps, Adam(LEARNING_RATE) if optimizer is None else optimizer)
+    def _steps(self, to):
+        self.optimizer.load_state(self._at.optimizer)  # an interrupted step may have left it halfway
+        self._enter()
+        while self.i < to and not self.stopped:
+            step, G = self._update()
+            if self._finish(step, G):
+                yield step
+            self._enter()
+        step = self._costs_of(self._at.G)
+        if self._finish(step):
+            yield step
 
-
-def _steps(cost, G, steps, optimizer):
-    for i in range(steps):
-        step = None
+    def _update(self):
+        """Step i at G, and the next G; G itself when the optimiser goes no further."""
+        i, G, tried = self.i, self._at.G, []
 
         def f(x):
-            nonlocal step
-            at_x, dx = cost(x, i)
-            if x is G:                                 # a line search also asks elsewhere
-                step = at_x
-            return at_x.J, dx
+            step, dx = self.cost(x, i)
+            tried.append((x, step))                    # a line search asks at several places; two of them are G and the next G
+            return step.J, dx
 
-        G_next, _ = optimizer.step(f, G)
-        yield cost.step(G, i) if step is None else step
-        G = np.clip(G_next, 0, 1)
-    yield cost.step(G, steps)
+        try:
+            G_next, _ = self.optimizer.step(f, G)
+        except NumericsError as e:
+            raise NumericsError(self._where_it_broke(G) or str(e)) from e
+        step = next((step for x, step in tried if x is G), None) or self._costs_of(G)
+        self._known = next(((x, step) for x, step in tried if x is G_next), None)
+        return step, np.clip(G_next, 0, 1) if self.clip else G_next
+
+    def _costs_of(self, G):
+        """Step i at G, through the network only where no line search has been there already."""
+        if self._known and self._known[0] is G:
+            return replace(self._known[1], i=self.i)
+        return self.cost.step(G, self.i)
+
+    def _finish(self, step, G=None):
+        """The run moves on, to the next G if there is one, all in one go. -> whether this Step is a new one."""
+        at, new = self._at, not self.history or self.history[-1]["i"] < step.i
+        if new:
+            row = {name: value for name, value in vars(step).items() if name != "G"}
+            better = at.best is None or step.J < at.best.J
+            at = replace(at, history=[*at.history, row], best=step if better else at.best)
+        if G is not None and G is not at.G:
+            at = replace(at, i=at.i + 1, G=G)
+        elif G is not None and self._scale() < len(self.sides) - 1:
+            at = replace(at, i=self.per_scale * (self._scale() + 1))       # nothing more to gain here: on to the next scale
+        self._at = replace(at, optimizer=self.optimizer.state())
+        self._expect_no_explosion(step.i)
+        return new
+
+    def _expect_no_explosion(self, i):
+        J = [row["J"] for row in self.history[-WITHIN - 1:] if self._scale(row["i"]) == self._scale(i)]
+        if len(J) > WITHIN and J[-1] > RISE * J[0] and J[-1] >= J[-WITHIN // 2]:
+            rate = getattr(self.optimizer, "learning_rate", None)
+            raise NumericsError(f"J rose from {J[0]:.3g} to {J[-1]:.3g} over {WITHIN} steps: "
+                                f"lower learning_rate{'' if rate is None else f' (now {rate:g})'}.")
+
+    def _where_it_broke(self, G):
+        """Which layer made a number of G that is none, in words; "" when none did."""
+        try:
+            self.net.forward(G, until=self.cost.keep[-1], keep=self.cost.keep, params=False, check=True)
+        except NumericsError as e:
+            return f"J is no number at step {self.i}: {e}"
+        return ""
+
+    # ----------------------------------------------------------------------------------------------------- coarse to fine
+
+    def _scale(self, i=None):
+        """Which of the scales update i belongs to."""
+        return min((self.i if i is None else i) // self.per_scale, len(self.sides) - 1)
+
+    def _enter(self, C=None, styles=None):
+        """The cost of the scale that the next update belongs to. Where that is a new one, G is resized and descent begins anew."""
+        side, at = self.sides[self._scale()], self._at
+        if C is None and at.G.shape == self.cost.shape and max(self.cost.shape[1:3]) == side:
+            return
+        if C is None:
+            C, styles = self._pictures(side)
+        if at.G.shape != C.shape:
+            at = _At(at.i, images.resize(np.clip(at.G, 0, 1), C.shape[1:3]), self._fresh, at.history)
+        settings = self.cost_settings
+        if self.balance:
+            lam = at.lam or balanced(TotalCost(self.net, C, styles, **settings), at.G)
+            at, settings = replace(at, lam=lam), {**settings, "lam": lam}
+        self.cost = None                               # its memory serves the next
+        self.cost = TotalCost(self.net, C, styles, **settings)
+        self.optimizer.load_state(at.optimizer)
+        self._at = at
+
+    def _pictures(self, side):
+        """C and the styles at one scale."""
+        longer = max(self.C.shape[1:3])
+        if side == longer:
+            return self.C, self.styles
+        C, styles = images.resize(self.C, side), []
+        for one in self.styles:
+            S = images.expect_picture(one.picture, "S")
+            mask = one.mask if one.mask is None else _resized(one.mask, C.shape[1:3])
+            styles.append(Style(images.resize(S, max(1, round(max(S.shape[1:3]) * side / longer))), one.weight, mask))
+        return C, styles
+
+    # ------------------------------------------------------------------------------------------------------ files and back
+
+    def save(self, path):
+        """The last finished step into one .npz, whole or not at all; the file that was there stays beside it as NAME.previous.npz."""
+        at, history = self._at, self._at.history
+        arrays = {"G": at.G, **{f"optimizer:{name}": array for name, array in at.optimizer.items()}}
+        arrays.update({name: np.array([row[name] for row in history]) for name in ("i", "J", "J_content", "J_style", "J_tv")})
+        arrays.update({f"layer:{l}": np.array([row["per_layer"][l] for row in history]) for l in self.cost.lam})
+        if at.best is not None:
+            arrays.update({"best": at.best.G, "best_i": np.array(at.best.i)})
+        checkpoints.save(path, arrays, {"done": f"step {at.i}", "at": at.i, "lam": at.lam, "settings": self.settings()})
+
+    def load(self, path):
+        """Goes on from a file of save, to the bit as if never stopped. -> self
+
+        A damaged file is put aside as NAME.npz.corrupt and the previous one taken, with a warning. Raises FileNotFoundError, and
+        WeightsError where no file is whole or where the file's run had other settings, pictures or network, each named.
+        """
+        arrays, notes = checkpoints.load(path, self.settings(), "painting")
+        layers = {name.partition(":")[2]: array.tolist() for name, array in arrays.items() if name.startswith("layer:")}
+        history = [dict(i=i, J=J, J_content=J_content, J_style=J_style, per_layer={l: J_l[k] for l, J_l in layers.items()}, J_tv=J_tv)
+                   for k, (i, J, J_content, J_style, J_tv) in enumerate(zip(*(arrays[name].tolist() for name in
+                                                                              ("i", "J", "J_content", "J_style", "J_tv"))))]
+        optimizer = {name.partition(":")[2]: array for name, array in arrays.items() if name.startswith("optimizer:")}
+        best = [Step(**row, G=arrays["best"]) for row in history if "best" in arrays and row["i"] == int(arrays["best_i"])]
+        self._at, self._known = _At(notes["at"], arrays["G"], optimizer, history, notes["lam"], best[0] if best else None), None
+        self._enter()
+        return self
+
+    def settings(self):
+        """What a resumed run must share with the one that was saved, {name: text or number}."""
+        if "network" not in self._settings:
+            masks = [f", mask {checkpoints.fingerprint(np.asarray(one.mask))}" if one.mask is not None else "" for one in self.styles]
+            self._settings.update(
+                {"network": f"{self.net.names}, parameters {checkpoints.fingerprint(*self.net.params.values())}",
+                 "content": f"{self.C.shape}, hash {checkpoints.fingerprint(self.C)}",
+                 "style": [f"{np.shape(one.picture)}, hash {checkpoints.fingerprint(np.asarray(one.picture))}, weight {one.weight:g}{mask}"
+                           for one, mask in zip(self.styles, masks)],
+                 **self.cost_settings})
+        return dict(self._settings)
 
 
-def starting_picture(C, start="content", mix=0.6, seed=0):
-    """G before the first step, the shape and dtype of C. Noise is uniform in [0, 1], from np.random.default_rng(seed)."""
-    if start not in STARTS:
-        raise ShapeError(f"start = {start!r}; expected one of {', '.join(STARTS)}.")
-    if not 0 <= mix <= 1:
-        raise ShapeError(f"mix = {mix}; expected a share of noise from 0 to 1.")
-    share = {"content": 0.0, "noise": 1.0, "mix": float(mix)}[start]
-    noise = np.random.default_rng(seed).random(C.shape).astype(C.dtype)
-    return share * noise + (1 - share) * C
+def _expect_scales(scales, per_scale, longer):
+    """The longer sides of all scales, from coarse to fine, that of C included."""
+    if not isinstance(per_scale, (int, np.integer)) or per_scale < 1:
+        raise ShapeError(f"per_scale = {per_scale!r}; expected a whole number of steps from 1 up.")
+    sides = [*scales, longer]
+    if any(not isinstance(side, (int, np.integer)) or side < 1 for side in sides) or sorted(set(sides)) != sides:
+        raise ShapeError(f"scales = {scales!r}; expected whole numbers of pixels, from coarse to fine, below {longer}, C's longer side.")
+    return sides
 
 
-def check_layers(net, content_layer, lam):
-    """lam itself, if every name is a layer and every weight a number from 0 up. Raises ShapeError with the nearest name."""
-    if not isinstance(lam, dict):
-        raise ShapeError(f"lam = {lam!r}; expected {{layer: weight}}.")
-    for name in (content_layer, *lam):
-        net.known(name)
-    if not lam or not all(0 <= weight < math.inf for weight in lam.values()) or sum(lam.values()) == 0:
-        raise ShapeError(f"lam = {lam}; expected {{layer: weight}} with weights from 0 up, not all zero.")
-    return {name: float(weight) for name, weight in lam.items()}
-
-
-def check_size(net, until, shape, name):
-    """Raises ShapeError when a picture of this shape shrinks to nothing before layer `until`."""
-    stride = step_of(net, until)
-    if min(shape[1:3]) < stride:
-        raise ShapeError(f"layer {until} sits behind poolings of {stride} pixels in all and needs at least {stride}x{stride}; "
-                         f"{name} is {shape[1]}x{shape[2]}. Use shallower layers or a larger picture.")
-
-
-def step_of(net, until):
-    """How many pixels of the picture one position of layer `until` stands for: in VGG 2 for each pooling before it, multiplied."""
-    return max(row.stride for row in net.summary((1, 1024, 1024, 3), until).rows)
-
-
-def left_over(net, until, shape):
-    """(rows, columns) at the lower and right border that fill no position of layer `until`, so that it pulls less there.
-
-    In a picture of 256x218 pixels relu5_1 of VGG, whose positions stand for 16 pixels each way, has 16x13 of them: (0, 10).
-    Where windows overlap, as AlexNet's do, no such sum is to be done, and nothing is left over.
-    """
-    stride = step_of(net, until)
-    halvings = [row for row in net.summary(shape, until).rows if row.kind.endswith("Pool2D")]
-    return tuple(n % stride if 2 ** len(halvings) == stride else 0 for n in shape[1:3])
-
-
-def _pixels(G):
-    return G.shape[1] * G.shape[2]
-
-
-def memory(net, shape, content_layer=CONTENT_LAYER, lam=None):
-    """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
-
-    Counted: parameters and their transformed filters, those kept and the largest that is not; the masks and winners that
-    caches hold; the activations kept for the costs, and a_C; the largest layer in and out and the gradient that meets it
-    there; the strips that kernels have at work; Python with its libraries.
-    """
-    keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
-    rows = net.summary(shape, until=max(keep, key=net.names.index)).rows
-    item = next(iter(net.params.values())).itemsize
-    parameters = item * sum(row.parameters for row in rows)
-    kept, passing = 0, 0
-    for row in rows:
-        if row.kind == "Conv2D":
-            W = net.layers[row.layer].params["W"]
-            size = kernels.filters_size(W)
-            kept, passing = (kept + size, passing) if kernels.keeps_filters(W, row.shape) else (kept, max(passing, size))
-    caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
-    activations = item * sum(math.prod(row.shape) * (1 + (row.layer == content_layer)) for row in rows if row.layer in keep)
-    working = 3 * item * max(math.prod(row.shape) for row in rows)
-    return parameters + kept + passing + caches + activations + working + STRIPS + PROGRAM
+def _resized(mask, sides):
+    """A mask (n_H, n_W) at the sides of C, by the way of pictures."""
+    return images.resize(np.repeat(np.asarray(mask)[..., None], 3, axis=2), sides)[0, ..., 0]

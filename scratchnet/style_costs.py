@@ -15,6 +15,8 @@ Every function is plain NumPy and keeps the dtype it is given; complex arrays pa
 Source: course 4, week 4: content cost, style cost. Gatys, Ecker & Bethge 2016, eq. 1-7.
 """
 
+import math
+
 import numpy as np
 
 from scratchnet import kernels
@@ -38,17 +40,22 @@ def content_cost(a_C, a_G, normalise="lecture"):
     """J_content(C, G) = 1/2 ||a[l](C) - a[l](G)||^2 (or another constant, see above), and its gradient.
 
     a_C, a_G  activations of one layer l                 (1, n_H, n_W, n_C), of one shape
+    normalise  a name of the table above, or the constant itself
     Returns J and da_G = 2 constant (a_G - a_C).   Lecture: content cost function.  Gatys et al. 2016, eq. 1-2.
     Raises ShapeError for two shapes, or an unknown normalise.
     """
-    constant = _constant(CONTENT, normalise)
     a_C, a_G = _expect_one_picture(a_C, "a_C"), _expect_one_picture(a_G, "a_G")
     if a_C.shape != a_G.shape:
         raise ShapeError(f"a_C has shape {a_C.shape} and a_G {a_G.shape}; content is compared place by place, so "
                          "C and G must have one size.")
     difference = a_G - a_C
-    scale = constant(a_C)
+    scale = content_constant(a_C, normalise)
     return scale * np.sum(difference ** 2), 2 * scale * difference
+
+
+def content_constant(a_C, normalise):
+    """The number in front of ||a_C - a_G||^2: of a whole layer, to be used for a part of it too."""
+    return normalise if isinstance(normalise, float) else _constant(CONTENT, normalise)(a_C)
 
 
 def gram(a, positions=None):
@@ -73,22 +80,22 @@ def layer_style_cost(G_S, a_G, normalise="lecture"):
     a_G  activations of the generated picture                                  (1, n_H, n_W, n_C)
     Returns J and da_G, the shape of a_G.   Lecture: style cost function.  Gatys et al. 2016, eq. 4-6.
     """
-    J, slope = layer_style_slope(G_S, a_G, normalise)
-    return J, through_gram(_expect_one_picture(a_G, "a_G"), slope)
+    a_G = _expect_one_picture(a_G, "a_G")
+    J, slope = style_slope(G_S, gram(a_G), math.prod(a_G.shape[1:3]), normalise)
+    return J, through_gram(a_G, slope)
 
 
-def layer_style_slope(G_S, a_G, normalise="lecture"):
-    """J of layer_style_cost, and the small matrix that its gradient is made of: da_G = through_gram(a_G, slope).
+def style_slope(G_S, G_G, positions, normalise="lecture"):
+    """J of layer_style_cost from both style matrices, and the small matrix that its gradient is made of: da_G = a_G slope.
 
-    The gradient is as large as the activations, slope is (n_C, n_C): weights are multiplied there, and da_G made when needed.
+    G_S, G_G  style matrices of S and of G, both for n_H n_W = positions       (n_C, n_C)
+    The gradient is as large as the activations, slope is (n_C, n_C): several styles and their weights are added up there.
     """
     constant = _constant(STYLE, normalise)
-    a_G = _expect_one_picture(a_G, "a_G")
-    _, n_H, n_W, n_C = a_G.shape
-    if G_S.shape != (n_C, n_C):
-        raise ShapeError(f"G_S has shape {G_S.shape} and a_G {n_C} channels; expected a style matrix ({n_C}, {n_C}), gram(a_S).")
-    D = gram(a_G) - G_S                               # symmetric, so dJ/dA meets D twice
-    scale = constant(G_S, n_H * n_W)
+    if G_S.shape != G_G.shape:
+        raise ShapeError(f"G_S has shape {G_S.shape} and a_G {len(G_G)} channels; expected a style matrix {G_G.shape}, gram(a_S).")
+    D = G_G - G_S                                     # symmetric, so dJ/dA meets D twice
+    scale = constant(G_S, positions)
     return scale * np.sum(D ** 2), 4 * scale * D
 
 

@@ -10,18 +10,12 @@ a run that was saved and resumed goes on, to the bit, as if it had never stopped
 """
 
 import copy
-import hashlib
-import os
-import shutil
-import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from scratchnet import readers
-from scratchnet.atomic import replacing
-from scratchnet.errors import ShapeError, WeightsError
+from scratchnet import checkpoints
+from scratchnet.errors import ShapeError
 from scratchnet.objectives import OBJECTIVES, Classifier, Siamese, Triplet
 from scratchnet.optimizers import Adam
 
@@ -91,7 +85,8 @@ class Training:
         self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
         self.rng = np.random.default_rng(seed)
         self._settings = {"network": repr(net), "objective": repr(objective),
-                          "optimizer": _optimizer_settings(self.optimizer, learning_rate), "learning rate": _schedule(learning_rate),
+                          "optimizer": checkpoints.optimizer_settings(self.optimizer, ("learning_rate",) if learning_rate else ()),
+                          "learning rate": _schedule(learning_rate),
                           "augment": _named(augment), "seed": repr(seed), "batches_per_epoch": batches_per_epoch}
         self._net = net
         n_f = self._expect_encodings()
@@ -199,15 +194,12 @@ class Training:
 
     def save(self, path):
         """The last finished epoch into one .npz, whole or not at all; the file that was there stays beside it as NAME.previous.npz."""
-        path, at = Path(path).expanduser(), self._finished
+        at = self._finished
         arrays = {f"{part}:{name}": array for part in ("params", "state", "optimizer") for name, array in at[part].items()}
         arrays["J"] = np.array([epoch.J for epoch in at["history"]])
         for name in dict.fromkeys(name for epoch in at["history"] for name in epoch.scores):
             arrays[f"score:{name}"] = np.array([epoch.scores[name] for epoch in at["history"]])
-        if path.exists():
-            with open(path, "rb") as old, replacing(_previous(path)) as kept:
-                shutil.copyfileobj(old, kept)
-        readers.save(path, arrays, {"epochs": len(at["history"]), "rng": at["rng"], "settings": self.settings()})
+        checkpoints.save(path, arrays, {"done": f"epoch {self.i}", "rng": at["rng"], "settings": self.settings()})
 
     def load(self, path):
         """Goes on from a file of save, to the bit as if never stopped. -> self
@@ -215,8 +207,7 @@ class Training:
         A damaged file is put aside as NAME.corrupt and the previous one taken, with a warning. Raises FileNotFoundError, and
         WeightsError where no file is whole or where the file's run had other settings, pictures or network, each named.
         """
-        arrays, notes = _read(Path(path).expanduser())
-        self._refuse_other_settings(notes, path)
+        arrays, notes = checkpoints.load(path, self.settings(), "training")
         parts = {part: {} for part in ("params", "state", "optimizer", "score")}
         for name, array in arrays.items():
             part, colon, key = name.partition(":")
@@ -232,17 +223,8 @@ class Training:
     def settings(self):
         """What a resumed run must share with the one that was saved, {name: text or number}."""
         if "pictures" not in self._settings:
-            self._settings["pictures"] = _fingerprint(self.pictures, self.labels)
+            self._settings["pictures"] = f"{self.pictures.shape}, hash {checkpoints.fingerprint(self.pictures, self.labels)}"
         return dict(self._settings)
-
-    def _refuse_other_settings(self, notes, path):
-        made, ours = notes.get("settings"), self.settings()
-        if not isinstance(made, dict) or "rng" not in notes:
-            raise WeightsError(f"'{path}' is no checkpoint of a training. Give one that Training.save has made.")
-        other = [f"{name} {_where_they_part(made.get(name), value)}" for name, value in ours.items() if made.get(name) != value]
-        if other:
-            raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
-                               "begin a new one elsewhere.")
 
 
 def _head(params):
@@ -260,12 +242,6 @@ def _gathered(seen):
 
 # ---- what makes two runs the same run ---------------------------------------------------------------------------------------
 
-def _optimizer_settings(optimizer, learning_rate):
-    own = {name: value for name, value in vars(optimizer).items() if name not in ("t", "memory")
-           and not (name == "learning_rate" and learning_rate is not None)}
-    return f"{type(optimizer).__name__}({', '.join(f'{name}={value!r}' for name, value in own.items())})"
-
-
 def _named(function):
     """A function's name, for its code cannot be compared; its settings too, where it shows them: functools.partial, a dataclass."""
     if function is None:
@@ -281,23 +257,6 @@ def _schedule(learning_rate):
     return None if learning_rate is None else [float(learning_rate(t)) for t in PROBES]
 
 
-def _where_they_part(made, ours, around=60):
-    """'this, now that', of long texts only what surrounds the first difference."""
-    made, ours = str(made), str(ours)
-    start = max(0, len(os.path.commonprefix([made, ours])) - around)
-    return ", now ".join("... " * (start > 0) + text[start:start + 2 * around] + " ..." * (len(text) > start + 2 * around)
-                         for text in (made, ours))
-
-
-def _fingerprint(pictures, labels):
-    """The shape of the training set, and a hash of every pixel and label."""
-    digest = hashlib.blake2b(digest_size=8)
-    for some in np.array_split(pictures, max(1, len(pictures) // 256)):
-        digest.update(np.ascontiguousarray(some))
-    digest.update(np.ascontiguousarray(labels, np.int64))
-    return f"{pictures.shape} {pictures.dtype}, hash {digest.hexdigest()}"
-
-
 def _expect_pictures(pictures, labels):
     """Pictures as they are, labels as 0 ... people - 1."""
     pictures, labels = np.asarray(pictures), np.asarray(labels)
@@ -306,21 +265,3 @@ def _expect_pictures(pictures, labels):
     if pictures.dtype not in (np.uint8, np.float32, np.float64):
         raise ShapeError(f"pictures are of {pictures.dtype}; expected uint8, or float32 or float64 in [0, 1].")
     return pictures, np.unique(labels, return_inverse=True)[1]
-
-
-def _previous(path):
-    return path.with_name(f"{path.stem}.previous{path.suffix}")
-
-
-def _read(path):
-    """Arrays and notes of a checkpoint; where it is damaged, those of the one before it."""
-    try:
-        return readers.read(path, kinds="fiu"), readers.read_notes(path)
-    except (WeightsError, FileNotFoundError) as e:
-        if not _previous(path).exists():
-            raise
-        arrays, notes = readers.read(_previous(path), kinds="fiu"), readers.read_notes(_previous(path))
-        if path.exists():
-            os.replace(path, path.with_name(path.name + ".corrupt"))
-        warnings.warn(f"{e} Going on from '{_previous(path).name}', after epoch {notes.get('epochs')}.", stacklevel=3)
-        return arrays, notes

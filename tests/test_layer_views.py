@@ -9,6 +9,7 @@ from scratchnet.errors import ShapeError
 from scratchnet.layers import Conv2D, Dense, Flatten
 from scratchnet.models import random_filters
 from scratchnet.network import Network
+from scratchnet.starts import starting_picture
 from scratchnet.style_costs import gram
 from tests.figures import read
 
@@ -30,7 +31,7 @@ def painted(net):
 
 def test_the_inversion_is_the_picture_and_the_texture_has_its_style_without_its_places(net, painted):
     start = style.TotalCost(net, PICTURE, PICTURE, content_layer="relu1_1", lam={"relu1_1": 1.0}).step(
-        style.starting_picture(PICTURE, "noise", seed=0), 0)
+        starting_picture(PICTURE, "noise", seed=0), 0)
     far = {view: np.abs(step.G - PICTURE).mean() for view, step in painted.items()}
     assert far["inversion"] < .1 < .2 < far["texture"]
     assert painted["inversion"].J_content < .05 * start.J_content

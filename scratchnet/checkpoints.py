@@ -1,0 +1,89 @@
+"""A long run is kept in a file to go on from: whole or not at all, the one before beside it, and only for the run it belongs to.
+
+    save(path, arrays, notes)          NAME.npz, and what was there becomes NAME.previous.npz
+    load(path, ours, what)             arrays and notes; a damaged file is put aside as NAME.npz.corrupt and the one before it taken
+
+What makes two runs the same run is a dict of settings, compared name by name; there is no force.
+"""
+
+import hashlib
+import inspect
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from scratchnet import readers
+from scratchnet.atomic import replacing
+from scratchnet.errors import WeightsError
+
+
+def save(path, arrays, notes):
+    """{name: array} and notes, a dict with "settings" and "done", into one .npz; the file that was there stays as the previous one."""
+    path = Path(path).expanduser()
+    if path.exists():
+        with open(path, "rb") as old, replacing(previous(path)) as kept:
+            shutil.copyfileobj(old, kept)
+    readers.save(path, arrays, notes)
+
+
+def load(path, ours, what):
+    """-> ({name: array}, notes) of a run with the settings `ours`, {name: text or number}; `what` names such a run in messages.
+
+    Raises FileNotFoundError, and WeightsError where no file is whole or where the file's run had other settings, each named.
+    """
+    path = Path(path).expanduser()
+    arrays, notes = _read(path)
+    made = notes.get("settings")
+    if not isinstance(made, dict) or "done" not in notes:
+        raise WeightsError(f"'{path}' is no checkpoint of a {what}. Give one that was saved by such a run.")
+    other = [f"{name} {where_they_part(made.get(name), value)}" for name, value in ours.items() if made.get(name) != value]
+    if other:
+        raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
+                           "begin a new one elsewhere.")
+    return arrays, notes
+
+
+def previous(path):
+    """Where the checkpoint before this one is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def _read(path):
+    """Arrays and notes of a checkpoint; where it is damaged, those of the one before it."""
+    try:
+        return readers.read(path, kinds="fiu"), readers.read_notes(path)
+    except (WeightsError, FileNotFoundError) as e:
+        if not previous(path).exists():
+            raise
+        arrays, notes = readers.read(previous(path), kinds="fiu"), readers.read_notes(previous(path))
+        if path.exists():
+            os.replace(path, path.with_name(path.name + ".corrupt"))
+        warnings.warn(f"{e} Going on from '{previous(path).name}', after {notes.get('done')}.", stacklevel=4)
+        return arrays, notes
+
+
+def optimizer_settings(optimizer, leave_out=()):
+    """'Adam(learning_rate=0.03, beta1=0.9, ...)': what the optimiser was made with, not what it remembers of the way."""
+    names = [name for name in inspect.signature(type(optimizer)).parameters if name not in leave_out]
+    return f"{type(optimizer).__name__}({', '.join(f'{name}={getattr(optimizer, name, None)!r}' for name in names)})"
+
+
+def fingerprint(*arrays):
+    """A hash of numbers and shapes: the same text for the same pictures, labels, parameters."""
+    digest = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        for some in np.array_split(array, max(1, len(array) // 256)) if array.ndim else [array]:
+            digest.update(np.ascontiguousarray(some))
+    return digest.hexdigest()
+
+
+def where_they_part(made, ours, around=60):
+    """'this, now that', of long texts only what surrounds the first difference."""
+    made, ours = str(made), str(ours)
+    start = max(0, len(os.path.commonprefix([made, ours])) - around)
+    return ", now ".join("... " * (start > 0) + text[start:start + 2 * around] + " ..." * (len(text) > start + 2 * around)
+                         for text in (made, ours))

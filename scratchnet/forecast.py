@@ -1,0 +1,85 @@
+"""What style transfer will take, known from the shapes before it begins; and how a picture too large for the memory is painted.
+
+Counted: parameters and their transformed filters, those kept and the largest that is not; the masks and winners that caches hold;
+the activations kept for the costs, and a_C; the largest layer in and out and the gradient that meets it there; the pictures that
+the run and its optimiser remember; the strips that kernels have at work; Python with its libraries.
+"""
+
+import math
+import os
+
+from scratchnet import kernels
+from scratchnet.errors import ShapeError
+from scratchnet.strips import strips
+from scratchnet.total_cost import CONTENT_LAYER, LAM, check_layers, step_of
+
+KERNELS, PROGRAM = 32 * 2 ** 20, 130 * 2 ** 20        # what kernels have at work; Python, NumPy, numba
+PICTURES = 6                                          # C, S, G, the next G, the best G, dJ/dG
+
+
+def memory(net, shape, content_layer=CONTENT_LAYER, lam=None, strip=None, remembered=4, masks=0):
+    """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
+
+    strip       rows of a strip, as TotalCost takes it
+    remembered  pictures that the optimiser keeps and makes on its way: 4 for Adam, 2 history + 4 for L-BFGS
+    masks       how many styles have a region of their own
+    """
+    keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}
+    deepest = max(keep, key=net.names.index)
+    tallest = max((one.stop or shape[1]) - one.start for one in strips(net, deepest, shape[1], strip))
+    rows = net.summary((*shape[:1], tallest, *shape[2:]), until=deepest).rows
+    item = next(iter(net.params.values())).itemsize
+    parameters = item * sum(row.parameters for row in rows)
+    kept, passing = 0, 0
+    for row in rows:
+        if row.kind == "Conv2D":
+            W = net.layers[row.layer].params["W"]
+            size = kernels.filters_size(W)
+            kept, passing = (kept + size, passing) if kernels.keeps_filters(W, row.shape) else (kept, max(passing, size))
+    caches = sum(math.prod(row.shape) * {"ReLU": 1, "MaxPool2D": 2}.get(row.kind, 0) for row in rows)
+    activations = item * sum(math.prod(row.shape) for row in rows if row.layer in keep)
+    a_C = item * max(math.prod(row.shape) for row in rows if row.layer == content_layer) * shape[1] / tallest
+    working = (3 + (masks > 0)) * item * max(math.prod(row.shape) for row in rows)
+    pictures = (PICTURES + remembered) * item * math.prod(shape)
+    return int(parameters + kept + passing + caches + activations + a_C + working + pictures) + KERNELS + PROGRAM
+
+
+def strip_within(limit, net, shape, content_layer=CONTENT_LAYER, lam=None, **counted):
+    """None when a picture of this shape fits into `limit` bytes as a whole, else the tallest strip with which it does.
+
+    Raises ShapeError when even the lowest strip does not fit, with the longer side of a picture of this form that would.
+    """
+    if memory(net, shape, content_layer, lam, None, **counted) <= limit:
+        return None
+    step = step_of(net, max({content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}, key=net.names.index))
+    number = 2
+    while shape[1] / number >= 2 * step:
+        rows = -(-shape[1] // (number * step)) * step
+        if memory(net, shape, content_layer, lam, rows, **counted) <= limit:
+            return rows
+        number += 1
+    raise ShapeError(f"a picture of {shape[1]}x{shape[2]} does not fit into {limit / 2 ** 30:.1f} GB of memory, in strips neither. "
+                     "Take a smaller --size, or another optimiser: L-BFGS remembers many pictures.")
+
+
+def available():
+    """Bytes of memory that are free for a new program, or None where the system does not say."""
+    try:
+        with open("/proc/meminfo") as file:
+            free = {name: int(rest.split()[0]) * 1024 for name, rest in (line.split(":") for line in file)}["MemAvailable"]
+        return min([free, *_limits()])
+    except (OSError, KeyError, ValueError):
+        try:
+            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+        except (ValueError, OSError, AttributeError):
+            return None
+
+
+def _limits():
+    """What a container may still take, where there is such a limit."""
+    for limit, used in (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),):
+        try:
+            with open(limit) as most, open(used) as now:
+                yield int(most.read()) - int(now.read())
+        except (OSError, ValueError):                  # no such limit: "max"
+            pass
