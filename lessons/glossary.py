@@ -14,9 +14,11 @@ LETTERS = (                                           # lecture, code, meaning, 
      "风格图像与生成图像的风格矩阵（Gram 矩阵）", "(n_C, n_C)"),
     ("lambda^[l]", "lam[l]", "weight of layer l in the style cost", "第 l 层在风格代价中的权重", "a number"),
     ("alpha, beta", "alpha, beta", "weights of the content cost and of the style cost", "内容代价与风格代价的权重", "numbers"),
-    ("f(x), f(A), f(P), f(N)", "f_A, f_P, f_N", "encodings of a picture, of anchor, positive and negative", "图像的编码；锚点、正例、负例的编码", "(m, n_f)"),
+    ("f(x), f(A), f(P), f(N)", "f_A, f_P, f_N", "encodings of a picture, of anchor, positive and negative",
+     "图像的编码；锚点、正例、负例的编码", "(m, n_f)"),
     ("alpha of the triplet loss", "margin", "how much farther the negative must be than the positive", "间隔", "a squared distance"),
-    ("d(x1, x2), tau", "d, tau", "distance of two pictures, and the threshold: the same person when d ≤ τ", "两张图像的距离，以及阈值", "squared distances"),
+    ("d(x1, x2), tau", "d, tau", "distance of two pictures, and the threshold: the same person when d ≤ τ",
+     "两张图像的距离，以及阈值", "squared distances"),
 )
 
 TWICE = (                                             # letter, then its two meanings: (where, code, meaning, formula, in Chinese)

@@ -16,9 +16,10 @@ import time
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-sync",
-            "--disable-component-update", "--disable-default-apps", "--disable-extensions", "--no-first-run", "--no-default-browser-check",
-            "--password-store=basic", "--use-mock-keychain", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND")
+SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+            "--disable-sync", "--disable-component-update", "--disable-default-apps", "--disable-extensions", "--no-first-run",
+            "--no-default-browser-check", "--password-store=basic", "--use-mock-keychain", "--hide-scrollbars",
+            "--host-resolver-rules=MAP * ~NOTFOUND")
 SECONDS = 60                                          # for one answer, on a busy machine
 
 
@@ -44,7 +45,7 @@ class Browser:
         its_in, self.to = os.pipe()
         self.back, its_out = os.pipe()
         words = [self.program, *SWITCHES, f"--user-data-dir={self.profile}", "--remote-debugging-pipe", "about:blank"]
-        self.process = subprocess.Popen(["sh", "-c", f'exec "$@" 3<&{its_in} 4>&{its_out}', "sh", *words], pass_fds=(its_in, its_out),
+        self.process = subprocess.Popen(["sh", "-c", f'exec "$@" 3< /dev/fd/{its_in} 4> /dev/fd/{its_out}', "sh", *words], pass_fds=(its_in, its_out),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(its_in), os.close(its_out)
         self.number, self.events, self.rest, self.session = 0, [], b"", None
@@ -92,9 +93,8 @@ class Browser:
 
     def press(self, key):
         """A key, as from a keyboard."""
+        code, text = {"Tab": (9, {}), "Enter": (13, {"text": "\r"})}[key]
         for kind in ("keyDown", "keyUp"):
-            code = {"Tab": 9, "Enter": 13}[key]
-            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def complaints(self):
@@ -106,7 +106,8 @@ class Browser:
             if event["method"] == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning", "assert"):
                 said.append("console: " + " ".join(str(argument.get("value", argument.get("description"))) for argument in about["args"]))
             elif event["method"] == "Runtime.exceptionThrown":
-                said.append("exception: " + about["exceptionDetails"].get("exception", {}).get("description", about["exceptionDetails"]["text"]))
+                details = about["exceptionDetails"]
+                said.append("exception: " + details.get("exception", {}).get("description", details["text"]))
             elif event["method"] == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
                 said.append(f"log: {about['entry']['text']} {about['entry'].get('url', '')}")
             elif event["method"] == "Network.loadingFailed":

@@ -5,7 +5,8 @@
     equations.html      every formula, its function, its gradient checked now; the letters and the words in both languages
     page.css            how they look
 
-Pages of lessons that were run before stay. A lesson that was not run yet has a page too, with its text and its code, so that no link leads nowhere.
+Pages of lessons that were run before stay. A lesson that was not run yet has a page too, with its text and its code, so that no link
+leads nowhere.
 """
 
 from pathlib import Path

@@ -48,7 +48,8 @@ def _row(equation, verdicts):
     functions = "\n".join(
         f'<details class=code><summary><code>{html.escape(f.name)}</code> <small>scratchnet/{f.file}:{f.line}</small></summary>'
         f'<pre tabindex="0"><code>{code.as_html(f.source)}</code></pre></details>' for f in table.functions(equation))
-    return f'<div class="row"><p class="formula">{with_words(equation.formula)}</p>\n{functions}\n<p class="verdict">{_verdict(equation, verdicts)}</p></div>'
+    return (f'<div class="row"><p class="formula">{with_words(equation.formula)}</p>\n{functions}\n'
+            f'<p class="verdict">{_verdict(equation, verdicts)}</p></div>')
 
 
 def _verdict(equation, verdicts):
@@ -69,7 +70,8 @@ def _letters():
                      f'<td lang="zh-Hans">{chinese}</td><td>{math(shape) if "n_" in shape else html.escape(shape)}</td></tr>'
                      for lecture, written, meaning, chinese, shape in LETTERS)
     twice = "\n".join(f'<div class="twice"><p class="letter">{math(letter)}</p><ol>' + "".join(
-        f'<li><p class="eyebrow">{where}</p><p>{meaning}, {math(formula)}<br><code>{written}</code> · <span lang="zh-Hans">{chinese}</span></p></li>'
+        f'<li><p class="eyebrow">{where}</p>\n<p>{meaning}, {math(formula)}<br>\n<code>{written}</code> · '
+        f'<span lang="zh-Hans">{chinese}</span></p></li>'
         for where, written, meaning, formula, chinese in meanings) + "</ol></div>" for letter, *meanings in TWICE)
     return f"""<section id="letters" aria-labelledby="letters-title">
 <h2 id="letters-title"><span class="title">Letters</span> <span class="zh" lang="zh-Hans">符号</span></h2>

@@ -44,4 +44,5 @@ def address(number):
 def titled(number):
     """A lesson's title in both languages, as HTML."""
     _, title, chinese = LESSONS[number]
-    return f'<span class="title">{html.escape(title[0].upper() + title[1:])}</span> <span class="zh" lang="zh-Hans">{html.escape(chinese)}</span>'
+    return (f'<span class="title">{html.escape(title[0].upper() + title[1:])}</span> '
+            f'<span class="zh" lang="zh-Hans">{html.escape(chinese)}</span>')

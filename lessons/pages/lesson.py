@@ -11,6 +11,8 @@ from lessons.captions import CAPTIONS
 from lessons.pages import code, words
 from lessons.pages.frame import address, page, titled
 
+SHORT = 45                                            # letters: a printed heading of at most so many says no more than the page's own
+
 
 def as_html(lesson, out):
     """The whole page. out: the folder in which its pictures are."""
@@ -65,7 +67,8 @@ def _how(lesson):
 
 
 def _contents(lesson):
-    links = "\n".join(f'<li><a href="#{_anchor(cell)}">{html.escape(_short(cell.heading))}</a></li>' for cell in lesson.cells if _is_part(cell))
+    parts = filter(_is_part, lesson.cells)
+    links = "\n".join(f'<li><a href="#{_anchor(cell)}">{html.escape(_short(cell.heading))}</a></li>' for cell in parts)
     return f'<nav class="contents" aria-label="Parts of this lesson"><ol>\n{links}\n</ol></nav>'
 
 
@@ -114,15 +117,12 @@ def _fold(blocks, answer):
 
 
 def _without_heading(text, heading):
-    """The first line repeats the heading for the terminal; what it says beyond that stays."""
+    """The first line repeats the heading for the terminal, in short; one that is long says more, and stays."""
     line, _, rest = text.lstrip("\n").partition("\n")
-    number, title = heading.partition(". ")[::2]
-    if not line.startswith(number + ". "):
+    number, _, said = line.partition(". ")
+    if number != heading.partition(". ")[0]:
         return text
-    said = line[len(number) + 2:].strip()
-    if re.sub(r"\W", "", title.lower()).startswith(re.sub(r"\W", "", said.lower())):
-        return rest
-    return f"   {said}\n\n{rest}"
+    return rest if len(said) <= SHORT else f"   {said}\n\n{rest}"
 
 
 def _figure(name, out):

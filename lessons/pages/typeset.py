@@ -11,11 +11,11 @@ import html
 import re
 
 GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "epsilon": "ε", "lam": "λ", "lambda": "λ", "mu": "μ",
-         "sigma": "σ", "tau": "τ", "chi": "χ", "pi": "π", "Delta": "Δ"}
-UPRIGHT = {"max", "min", "ln", "exp", "log", "sqrt", "mean", "std", "var", "tanh", "where", "if", "and", "or", "for", "else", "the", "of", "in",
-           "over", "all", "same", "person", "softmax", "argmin", "argmax", "floor", "round", "sign", "cos", "Im", "is", "at", "by", "to", "it"}
+         "tau": "τ", "chi": "χ", "pi": "π", "Delta": "Δ"}
+UPRIGHT = {"ln", "if", "or", "of", "in", "is", "at", "by", "to", "it"}         # of one or two letters, and yet words
 WORDS = {"sum": "Σ", "Sum": "Σ", "sigmoid": "σ", "inf": "∞", "yhat": "ŷ", "y_hat": "ŷ"}
-SIGNS = {"||": "‖", "<=": "≤", ">=": "≥", "!=": "≠", "->": "→", ":=": ":=", "-": "−", "~=": "≈", "+-": "±", "...": "…", "**": "∗", "*": "·"}
+SIGNS = {"||": "‖", "<=": "≤", ">=": "≥", "!=": "≠", "->": "→", ":=": ":=", "-": "−", "~=": "≈", "+-": "±", "...": "…",
+         "**": "∗", "*": "·"}
 HALVES = {"1/2": "½", "1/4": "¼"}
 RAISED = dict(zip("0123456789+-()Tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀⁿ"))
 
@@ -27,7 +27,7 @@ TOKEN = re.compile(r"""
   | (?P<index>(?<=[A-Za-z])\d+)
   | (?P<prime>')
   | (?P<down>_(?:\{[^}]*\}|[A-Za-z0-9']+))
-  | (?P<layer>\^?\[[a-z](?:\s*[+-]\s*1)?\])
+  | (?P<layer>\^\[[^\]]*\]|\[[a-z](?:\s*[+-]\s*1)?\])
   | (?P<up>\^(?:\{[^}]*\}|-?[A-Za-z0-9*]+))
   | (?P<sign>\|\||<=|>=|!=|->|:=|~=|\+-|\.\.\.|\*\*|\*|-)
   | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
@@ -39,7 +39,8 @@ def as_html(formula):
     """A formula in HTML: <var>, <sub>, <sup> and letters; everything else escaped."""
     return _set(formula, {
         "letter": lambda text: f"<var>{text}</var>", "plain": html.escape, "prime": "′", "then": ",",
-        "down": lambda inner: f"<sub>{inner}</sub>", "index": lambda inner: f"<sub>{inner}</sub>", "up": lambda inner: f"<sup>{inner}</sup>",
+        "down": lambda inner: f"<sub>{inner}</sub>", "index": lambda inner: f"<sub>{inner}</sub>",
+        "up": lambda inner: f"<sup>{inner}</sup>",
         "both": lambda low, high: f'<span class="both"><sup>{high}</sup><sub>{low}</sub></span>'})
 
 
@@ -90,10 +91,9 @@ def _inner(token, way):
     text = text[1:] if text[0] in "_^" else text
     if text[0] == "[":
         return f"[{_set(text[1:-1], way)}]"
-    text = text[1:-1] if text[0] == "{" else text
-    if token.lastgroup == "down" and (text in GREEK or len(text) > 3 or text in UPRIGHT | {"tv", "AP", "AN"}):
-        return GREEK.get(text) or way["plain"](text)  # a word: J_content, n_prev
-    return _set(text, way)
+    if text[0] == "{":
+        return _set(text[1:-1], way)
+    return way["plain"](text) if text in ("tv", "AP", "AN") else _set(text, way)      # as an index, a word
 
 
 def _one(kind, text, token, way):
@@ -117,4 +117,5 @@ def _one(kind, text, token, way):
         return "×"
     if text in GREEK:
         return way["letter"](GREEK[text])
-    return way["letter"](text) if len(text) <= 2 and text not in UPRIGHT else way["plain"](text)
+    is_letter = len(text) <= 2 and text not in UPRIGHT or set(text) <= set("ijk")
+    return way["letter"](text) if is_letter else way["plain"](text)

@@ -6,7 +6,11 @@ import re
 from lessons.pages import typeset
 
 FILLED = 60                                           # a line this long, broken inside a sentence, goes on in the next
-CODE = re.compile(r"python -m [a-z]+(?: (?:--?)?[\w./=&;]+)*\w|\b[\w.]+\.(?:png|html|npz|csv|py)\b|\b\w+\.\w+\([^()\s][^()]*\)(?:\[[^\]]*\])?")
+CODE = re.compile(r"""                                 # commands with their options, names of files, calls of a method
+    python[ ]-m[ ](?:scratchnet[ ][a-z]+|[\w.]*\w)(?:[ ]\d+)?(?:[ ]--[\w-]+(?:[ ](?=\S*[_./=\d])[\w./=-]*\w)?)*
+  | \b[\w.]+\.(?:png|html|npz|csv|py)\b
+  | \b\w+\.\w+\([^()\s][^()]*\)(?:\[[^\]]*\])?
+""", re.VERBOSE)
 
 
 def printed(text):
@@ -71,11 +75,10 @@ def _columns(lines):
 
 def _sentences(lines):
     """Lines that were broken to fit a terminal are joined; others keep their ends."""
-    out = ""
+    out, last = "", ""
     for line in map(str.strip, lines):
-        if out:
-            goes_on = len(last) >= FILLED and last[-1] not in ".?!:"
-            out += " " if goes_on else "<br>\n"
+        if last:
+            out += " " if len(last) >= FILLED and last[-1] not in ".?!:" else "<br>\n"
         out += re.sub(r"^Predict:", "<strong>Predict:</strong>", html.escape(line, quote=False))
         last = line
     return CODE.sub(r"<code>\g<0></code>", out.replace(" -&gt; ", " → "))

@@ -63,8 +63,9 @@ def _style(normalise):
 
 
 def _gram(rng):
-    R = rng.standard_normal((3, 3))                   # J = sum G R, so dJ/dG = R, and R + R^T is twice its symmetric part
-    return gradcheck.check(lambda a: (np.sum(style_costs.gram(a) * R), style_costs.through_gram(a, R + R.T)), rng.standard_normal((1, 4, 5, 3)))
+    a, R = rng.standard_normal((1, 4, 5, 3)), rng.standard_normal((3, 3))
+    f = lambda a: (np.sum(style_costs.gram(a) * R), style_costs.through_gram(a, R + R.T))      # dJ/dG = R, twice its symmetric part
+    return gradcheck.check(f, a)
 
 
 def _whole_style(rng):
