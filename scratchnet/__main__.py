@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   python -m scratchnet style --content photo.jpg --style painting.jpg --weights vgg19 --size 400 --steps 200
   python -m scratchnet units
   python -m scratchnet check
+  python -m scratchnet exercise triplet_loss
 """
 REFUSALS = (ShapeError, ImageError, WeightsError, NumericsError, OSError, MemoryError)
 

@@ -9,6 +9,7 @@ What makes two runs the same run is a dict of settings, compared name by name; t
 import hashlib
 import inspect
 import os
+import secrets
 import shutil
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from scratchnet import readers
-from scratchnet.atomic import replacing
+from scratchnet.atomic import STAGED, replacing
 from scratchnet.errors import WeightsError
 
 
@@ -24,9 +25,19 @@ def save(path, arrays, notes):
     """{name: array} and notes, a dict with "settings" and "done", into one .npz; the file that was there stays as the previous one."""
     path = Path(path).expanduser()
     if path.exists():
-        with open(path, "rb") as old, replacing(previous(path)) as kept:
-            shutil.copyfileobj(old, kept)
+        _keep(path, previous(path))
     readers.save(path, arrays, notes)
+
+
+def _keep(path, before):
+    """The file under a second name, which costs nothing; a copy where the file system knows no second names."""
+    staged = before.with_name(f"{STAGED}{secrets.token_hex(8)}.tmp")
+    try:
+        os.link(path, staged)
+        os.replace(staged, before)
+    except OSError:
+        with open(path, "rb") as old, replacing(before) as kept:
+            shutil.copyfileobj(old, kept)
 
 
 def load(path, ours, what):

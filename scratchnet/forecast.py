@@ -62,6 +62,13 @@ def strip_within(limit, net, shape, content_layer=CONTENT_LAYER, lam=None, **cou
                      "Take a smaller --size, or another optimiser: L-BFGS remembers many pictures.")
 
 
+def work_of_strips(net, shape, content_layer, lam, strip):
+    """How many times the work of a whole picture its strips are: a step goes forward twice and back once, the margins included."""
+    deepest = max((content_layer, *lam), key=net.names.index)
+    carried = sum((one.stop or shape[1]) - one.start for one in strips(net, deepest, shape[1], strip))
+    return 1.5 * carried / shape[1]
+
+
 def available():
     """Bytes of memory that are free for a new program, or None where the system does not say."""
     try:

@@ -220,6 +220,24 @@ def _encode(pixels, name, notes):
     return data.getvalue()
 
 
+def save_film(path, pictures, seconds=0.25, rest=2.0):
+    """Pictures (1, n_H, n_W, 3), one after the other, as an animated GIF that begins anew; the last stays for `rest` seconds.
+
+    All are brought to the size of the last. A GIF has 256 colours: it is to look at, not to keep.   Raises as save does.
+    """
+    if not pictures:
+        raise ImageError("a film needs at least one picture.")
+    sides, frames = np.shape(pictures[-1])[-3:-1], []
+    for picture in pictures:
+        x = np.clip(_as_batch(picture, "picture"), 0, 1)
+        x = x if x.shape[1:3] == sides else resize(x, sides)
+        frames.append(Image.fromarray(np.rint(x[0] * 255).astype(np.uint8)).quantize(256, dither=Image.Dither.NONE))
+    durations, data = [1000 * seconds] * (len(frames) - 1) + [1000 * rest], io.BytesIO()
+    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    with replacing(os.path.realpath(os.path.expanduser(os.fsdecode(path)))) as file:
+        file.write(data.getvalue())
+
+
 def expect_picture(x, name="picture"):
     """(n_H, n_W, 3) or (1, n_H, n_W, 3), uint8 or float in [0, 1] -> (1, n_H, n_W, 3), float32; float64 stays float64.
 

@@ -20,7 +20,7 @@ from scratchnet.line_search import Trial
 
 ROUNDING = 10                  # J, slopes and s.y are known to so many times the float's epsilon: 1.2e-6 for float32, 2.2e-15 for float64
 FIRST = 0.01                   # of the largest entry of x: how far the first trial moves the entry that is steepest
-BLOCK = 4096                   # numbers that BLAS adds up at once
+BLOCK = 4096                   # numbers that BLAS adds up at once: longer sums it shares out among threads, and their number would show
 
 
 class LBFGS:
@@ -210,6 +210,9 @@ _NUMBERS = ("t", "evaluations", "restarts", "quiet", "steepest")
 
 def _value(f, xs, named):
     """f at xs, checked; the gradient in the dtype of x."""
+    for name, array in xs.items():
+        if array.dtype.kind != "f":
+            raise ShapeError(f"{name} is of {array.dtype}; expected float32 or float64.")
     J, gradient = f(xs if named else xs["x"])
     g = gradient if named else {"x": gradient}
     shapes, expected = ({name: np.shape(array) for name, array in arrays.items()} for arrays in (g, xs))
@@ -244,7 +247,7 @@ def _largest(a):
 
 
 def _dot(a, b):
-    """a . b, products added up in blocks and the blocks in float64: 25 times nearer than BLAS in float32, and whatever its threads."""
+    """a . b: products added up in blocks of their own dtype, the blocks in float64."""
     total = 0.0
     for name in a:
         u, v = a[name].reshape(-1), b[name].reshape(-1)

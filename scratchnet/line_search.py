@@ -57,13 +57,13 @@ def strong_wolfe(phi, start, a, c1=1e-4, c2=0.9, noise=0.0, evaluations=20):
                 high = low._replace(at=None)
             before, low = low._replace(at=None), trial
         a = _beyond(before, low, noise) if high is None else _between(low, high, noise)
-    return low
+    return low if low.J < start.J else start           # what is as steep and no lower has nothing to show but rounding
 
 
 def _fell(trial, start, c1, noise):
     if trial.J <= start.J + c1 * trial.a * start.slope:
         return True
-    return trial.J <= start.J + noise and trial.slope <= (2 * c1 - 1) * start.slope
+    return abs(trial.J - start.J) <= noise and trial.slope <= (2 * c1 - 1) * start.slope
 
 
 def _beyond(before, low, noise):

@@ -79,7 +79,7 @@ class Painting:
         if self.clip and isinstance(self.optimizer, LBFGS):
             raise ShapeError("clip = True does not go with L-BFGS, whose memory of slopes it would spoil; pixels are clipped when saved.")
         self._fresh, self._known = self.optimizer.state(), None
-        C, styles = self._pictures(self.sides[0])
+        C, styles = self.pictures(self.sides[0])
         G = starting_picture(C, start, mix, seed, images.expect_picture(styles[0].picture, "S"), noise)
         self._settings = {"start": start if isinstance(start, str) else f"a picture, hash {checkpoints.fingerprint(np.asarray(start))}",
                           "mix": mix, "seed": seed, "noise": noise, "optimizer": checkpoints.optimizer_settings(self.optimizer),
@@ -99,7 +99,7 @@ class Painting:
 
     @property
     def best(self):
-        """The Step with the lowest J at the scale that the run is at; None before the first."""
+        """The Step with the lowest J at the last scale that has one; None before the first Step."""
         return self._at.best
 
     @property
@@ -159,7 +159,7 @@ class Painting:
         at, new = self._at, not self.history or self.history[-1]["i"] < step.i
         if new:
             row = {name: value for name, value in vars(step).items() if name != "G"}
-            better = at.best is None or step.J < at.best.J
+            better = at.best is None or at.best.G.shape != step.G.shape or step.J < at.best.J
             at = replace(at, history=[*at.history, row], best=step if better else at.best)
         if G is not None and G is not at.G:
             at = replace(at, i=at.i + 1, G=G)
@@ -196,9 +196,10 @@ class Painting:
         if C is None and at.G.shape == self.cost.shape and max(self.cost.shape[1:3]) == side:
             return
         if C is None:
-            C, styles = self._pictures(side)
+            C, styles = self.pictures(side)
         if at.G.shape != C.shape:
-            at = _At(at.i, images.resize(np.clip(at.G, 0, 1), C.shape[1:3]), self._fresh, at.history)
+            G = images.resize(np.clip(at.G, 0, 1), C.shape[1:3])
+            at = replace(at, G=G, optimizer=self._fresh, lam=None)
         settings = self.cost_settings
         if self.balance:
             lam = at.lam or balanced(TotalCost(self.net, C, styles, **settings), at.G)
@@ -208,10 +209,10 @@ class Painting:
         self.optimizer.load_state(at.optimizer)
         self._at = at
 
-    def _pictures(self, side):
-        """C and the styles at one scale."""
+    def pictures(self, side=None):
+        """C and the styles at one scale; None: at the finest."""
         longer = max(self.C.shape[1:3])
-        if side == longer:
+        if side in (None, longer):
             return self.C, self.styles
         C, styles = images.resize(self.C, side), []
         for one in self.styles:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchnet import activations, images, layers, models, network, normalisation, style, style_costs
+from scratchnet import activations, forecast, images, layers, models, network, normalisation, style_costs
 from scratchnet.__main__ import main
 from scratchnet.cli import COMMANDS, check
 
@@ -92,7 +92,8 @@ def run_folder(tmp_path_factory):
 
 def test_the_default_run_fills_its_folder(run_folder):
     folder, result = run_folder
-    assert sorted(path.name for path in folder.iterdir()) == ["contact_sheet.png", "curves.png", "generated.png", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.npz", "contact_sheet.png", "curves.png", "generated.png",
+                                                              "run.json", "stages.npz"]
     card = json.loads((folder / "run.json").read_text())
     assert card["step"] == 12 and len(card["history"]) == 13
     assert card["history"][-1]["J"] < 0.8 * card["history"][0]["J"]
@@ -145,7 +146,7 @@ def test_I10_I21_what_was_resized_and_what_is_left_over_is_said(tmp_path, capsys
     said = capsys.readouterr().out
     net = models.small_vgg()
     assert f"C is 600x400 in '{photo}', resized to 120x80 (n_H x n_W); at its full size it would need " \
-           f"{style.memory(net, (1, 600, 400, 3)) / 2 ** 20:.0f} MB of memory." in said
+           f"{forecast.memory(net, (1, 600, 400, 3)) / 2 ** 20:.0f} MB of memory." in said
     assert f"S is 600x400 in '{photo}', resized to 120x80 (n_H x n_W).\n" in said
     assert "The last 8 rows of C fill no position of relu5_1 (16x16 pixels)" in said and "Cropped to 112x80," in said
     assert main([*words, "--size", "96", "--style-layers", "relu3_1", "--content-layer", "relu3_1", "--out", str(tmp_path / "b")]) == 0

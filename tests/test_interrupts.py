@@ -59,12 +59,12 @@ def assert_whole(folder, run):
     assert run.process.returncode in STOPPED and "Traceback" not in run.said
     card = json.loads((folder / "run.json").read_text())
     assert f"stopped at step {card['step']} of" in run.said
-    assert [step["i"] for step in card["history"]] == list(range(card["step"] + 1)) and card["history"][-1]["J"] == card["J"]
+    assert [step["i"] for step in card["history"]] == list(range(card["step"] + 1)) and card["history"][card["best"]]["J"] == card["J"]
     with Image.open(folder / "generated.png") as picture:
         assert json.loads(picture.text["scratchnet"])["step"] == card["step"]
     assert images.load(folder / "generated.png").shape == (1, *card["sizes"]["C"], 3)
     files = {path.name for path in folder.iterdir()}
-    assert {"generated.png", "run.json", "contact_sheet.png"} <= files and not [name for name in files if name.startswith(".")]
+    assert {"generated.png", "run.json", "contact_sheet.png", "checkpoint.npz"} <= files and not [name for name in files if name.startswith(".")]
     return card
 
 
@@ -93,7 +93,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_k1_ctrl_c_during_the_very_first_step_leaves_no_picture(tmp_path):
-    run = Run(tmp_path / "run", "style", "--size", "700", "--steps", "10000", "--out", code=FIRST_STEP)
+    run = Run(tmp_path / "run", "style", "--size", "700", "--scales", "none", "--steps", "10000", "--out", code=FIRST_STEP)
     run.listen("begins")
     time.sleep(0.02)
     _, ended = run.ctrl_c()
@@ -120,7 +120,7 @@ def test_k2_a_second_ctrl_c_while_drawing_keeps_picture_and_numbers(tmp_path, mo
 
     monkeypatch.setattr(plots, "contact_sheet", second_ctrl_c)
     assert main(["style", "--size", "48", "--steps", "2", "--out", str(tmp_path / "run")]) == 130
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["generated.png", "run.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint.npz", "generated.png", "run.json", "stages.npz"]
     assert json.loads((tmp_path / "run" / "run.json").read_text())["step"] == 2
     assert images.load(tmp_path / "run" / "generated.png").shape[1] == 48 and "stopped." in capsys.readouterr().err
 

@@ -81,6 +81,37 @@ def test_a_sheet_of_the_network_that_ships_is_a_file(tmp_path):
     assert (read(path) < .9).any()
 
 
+def test_reconstructions_are_inversions_of_c_and_textures_of_s_from_the_layers_up_to_each(net):
+    S = np.ascontiguousarray(PICTURE[:, ::-1, :20])
+    found = list(layer_views.reconstructions(net, PICTURE, S, ["relu1_1", "relu2_1"], steps=2, seed=4))
+    assert [(view, layers) for view, layers, _ in found] == [
+        ("inversion", ("relu1_1",)), ("inversion", ("relu2_1",)), ("texture", ("relu1_1",)), ("texture", ("relu1_1", "relu2_1"))]
+    for view, layers, step in found[:3]:
+        by_hand = layer_views.paint(net, layers[0], PICTURE if view == "inversion" else S, view, steps=2, seed=4)
+        assert np.array_equal(step.G, by_hand.G)
+    both = found[3][2]
+    assert both.J_style == pytest.approx(sum(both.per_layer.values()) / 2) and list(both.per_layer) == ["relu1_1", "relu2_1"]
+    *_, (view, layers, single) = layer_views.reconstructions(net, PICTURE, S, ["relu1_1", "relu2_1"], steps=2, single=True)
+    assert (view, layers) == ("texture", ("relu2_1",)) and list(single.per_layer) == ["relu2_1"]
+
+
+def test_the_grid_is_given_both_rows(net, monkeypatch):
+    monkeypatch.setattr(plots, "reconstruction_grid", lambda path, *what: what)
+    found = list(layer_views.reconstructions(net, PICTURE, PICTURE, ["relu1_1"], steps=1))
+    C, S, contents, styles = layer_views.reconstruction_grid("grid.png", PICTURE, PICTURE[:, ::-1], found)
+    assert contents == [(("relu1_1",), found[0][2].G, found[0][2].J_content)] and C is PICTURE
+    assert styles == [(("relu1_1",), found[1][2].G, found[1][2].J_style)]
+
+
+def test_a_layer_that_does_not_fit_is_refused_before_anything_is_painted(net):
+    with pytest.raises(ShapeError, match="needs at least 8x8"):
+        layer_views.reconstructions(net, PICTURE, PICTURE[:, :4], ["relu1_1", "relu4_1"])
+    with pytest.raises(ShapeError, match="expected one layer"):
+        layer_views.paint(net, ["relu1_1", "relu2_1"], PICTURE, "inversion", steps=1)
+    with pytest.raises(ShapeError, match="expected one layer"):
+        layer_views.paint(net, [], PICTURE, "texture", steps=1)
+
+
 @pytest.mark.parametrize("layer, picture, view, says", [
     ("relu1_2", PICTURE, "texture", "did you mean"), ("relu1_1", PICTURE, "style", "expected one of 'inversion', 'texture'"),
     ("relu4_1", PICTURE[:, :4], "inversion", "needs at least 8x8")])

@@ -41,6 +41,10 @@ FIGURES = {
     "measured": lambda path: plots.measured_field(path, FACE, (2, 3, 20, 12), FACE[..., 0]),
     "saliency": lambda path: plots.saliency_sheet(path, FACE, {"Grad-CAM": FACE[..., 0], "occlusion, a square of 16": FACE[..., 1] - .5}),
     "pair": lambda path: plots.pair_maps(path, FACE, FACE[:18, :, :1], {"Grad-CAM": FACE[..., 0]}, {"Grad-CAM": -FACE[:18, :, 1]}, .3, .7),
+    "pulls": lambda path: plots.pull_sheet(path, [(k, FACE, {"content": FACE - .5, "relu1_1": .5 - FACE}) for k in range(2)]),
+    "cell": lambda path: plots.gram_cell(path, "relu3_1", (3, 250), FACE, FACE.T, [[((0, 2, 9, 8), 1.)] * 9] * 3, 1e6, ["a fact " * 9]),
+    "reconstructions": lambda path: plots.reconstruction_grid(path, FACE, FACE[:9], [(l, FACE, .3) for l in LAYERS],
+                                                              [(LAYERS[:k + 1], FACE[:9], 1e-6) for k in range(5)]),
     "triplet_curves": lambda path: plots.triplet_curves(path, {rule: [dict(i=k, J=1 / k, scores={"active": 9 - k}) for k in range(1, 5)]
                                                                for rule in ("random", "semi-hard")}),
 }

@@ -7,6 +7,7 @@ COMMANDS = {                                          # name: what it does, in o
     "train": "train an encoder of faces on a folder of people",
     "units": "what units look for: their strongest patches in photographs",
     "check": "check gradients: ours, or those of your own function",
+    "exercise": "write a function of the lecture yourself, and be told what went wrong",
     "weights": "trained networks: what is known, what is here, how to get more",
     "doctor": "look at this machine and installation; compile all kernels now",
 }

@@ -1,9 +1,17 @@
 """The folder of a run: the next free one where none is named, and known to be writable before the long work begins."""
 
+import contextlib
+import os
 import time
 from pathlib import Path
 
 from scratchnet.atomic import replacing
+from scratchnet.errors import ShapeError
+
+try:
+    import fcntl
+except ImportError:                                   # Windows: two runs in one folder are not told apart there
+    fcntl = None
 
 
 def named(out, kind):
@@ -26,3 +34,18 @@ def writable(folder):
         pass
     (folder / ".write-probe").unlink()
     return folder
+
+
+@contextlib.contextmanager
+def mine(folder):
+    """The folder for one run alone, while the block lasts or the process lives. Raises ShapeError when another run is at work in it."""
+    at = os.open(folder, os.O_RDONLY) if fcntl else None
+    try:
+        if fcntl:
+            fcntl.flock(at, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ShapeError(f"another run is at work in '{folder}'. Wait until it ends, or take another --out.") from None
+    finally:
+        if fcntl:
+            os.close(at)

@@ -21,6 +21,8 @@ from scratchnet.errors import ImageError, NumericsError, ShapeError
 
 DPI, LARGEST = 100, 2000                        # a sheet of pictures that would be more pixels wide or high is scaled down
 INK, GREY, HAIR = "#1b1f24", "#68717d", "#e3e6ea"
+PLATE = "#e9ecf0"                               # under a block of patches: white ones on white paper would have no edge
+ACROSS, GAP = 3, 2                              # patches on a side of a block, and pixels between them
 BLUE, VERMILION, ORANGE = "#0072b2", "#d55e00", "#e69f00"
 SEVERAL = [BLUE, VERMILION, "#009e73", "#cc79a7", ORANGE, "#56b4e9"]        # told apart by everyone: Okabe and Ito 2008
 SIGNED  = LinearSegmentedColormap.from_list("signed", ["#0b4f8a", "#5ba3d9", "#ffffff", "#f0995a", "#b34700"])
@@ -74,6 +76,20 @@ def put(ax, picture, left, top, width, height, **looks):
 def frame(ax, left, top, width, height, **looks):
     """A rectangle at pixels of a canvas, or of a picture."""
     return ax.add_patch(Rectangle((left, top), width, height, **{"fill": False, "clip_on": False, **looks}))
+
+
+def nine(ax, patches, left, top, side, scale):
+    """Nine patches [(patch, value), ...] at one scale in reading order, each in the middle of its place, on a pale plate."""
+    frame(ax, left, top, nine_side(side), nine_side(side), fill=True, facecolor=PLATE, edgecolor="none", zorder=-1)
+    for k, (patch, _) in enumerate(patches[:ACROSS ** 2]):
+        h, w = (max(1, round(scale * n)) for n in patch.shape[:2])
+        row, column = divmod(k, ACROSS)
+        put(ax, patch, left + column * (side + GAP) + (side - w) // 2, top + row * (side + GAP) + (side - h) // 2, w, h)
+
+
+def nine_side(side):
+    """Pixels of such a block, with places of `side` pixels."""
+    return ACROSS * side + (ACROSS - 1) * GAP
 
 
 def write(fig, left, top, text, **looks):

@@ -9,9 +9,7 @@ import numpy as np
 from scratchnet.errors import ShapeError
 from scratchnet.plots import page
 
-ACROSS, GAP = 3, 2                              # patches on a side of a block, and pixels between them
-PLATE = "#e9ecf0"                               # under a block: white patches on white paper would have no edge
-NINE = ACROSS * ACROSS
+NINE = page.ACROSS ** 2
 SMALL = dict(size=8.5, color=page.GREY)
 
 RULES = {                                       # of attribution.back_to_pixels, and how a sheet calls them
@@ -49,14 +47,14 @@ def patch_sheet(path, rows, title="What each unit answers to most", columns=None
         row, column = divmod(k, across)
         left, top = 24 + column * wide, 102 + row * high
         page.write(fig, left, top - 7, str(unit), va="baseline", weight="bold")
-        page.write(fig, left + _side(side), top - 7, _strongest(patches), va="baseline", ha="right", **SMALL)
-        _block(ax, patches, left, top, side, side / largest)
+        page.write(fig, left + page.nine_side(side), top - 7, _strongest(patches), va="baseline", ha="right", **SMALL)
+        page.nine(ax, patches, left, top, side, side / largest)
     return page.save(fig, path)
 
 
 def _cell(side):
     """What a block takes, with its words and the room around: a number and an activation fit above it."""
-    return max(_side(side), 96) + 22, _side(side) + 42
+    return max(page.nine_side(side), 96) + 22, page.nine_side(side) + 42
 
 
 def _grid(n, side, columns):
@@ -89,7 +87,7 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
         side -= 1
 
     wide = max(_panel(side), *(_name_width(name, field) for name, field, _ in layers)) + 24
-    high = -(-most // ACROSS) * (_side(side) + 25) + 40
+    high = -(-most // page.ACROSS) * (page.nine_side(side) + 25) + 40
     fig = page.figure(max(48 + columns * wide - 24, page.heading_width(title, subtitle)), 78 + -(-len(layers) // columns) * high - 6)
     page.heading(fig, title, subtitle)
     ax = page.canvas(fig)
@@ -100,16 +98,16 @@ def layer_page(path, layers, title="What units see, layer by layer", columns=Non
         page.write(fig, left + page.text_width(name, "bold") + 8, top + 14, _sees(field), va="baseline", color=page.GREY)
         scale = side / _largest(rows)
         for n, (unit, patches) in enumerate(rows[:NINE]):
-            i, j = divmod(n, ACROSS)
-            x, y = left + j * (_side(side) + 8), top + 40 + i * (_side(side) + 8 + 17)
+            i, j = divmod(n, page.ACROSS)
+            x, y = left + j * (page.nine_side(side) + 8), top + 40 + i * (page.nine_side(side) + 8 + 17)
             page.write(fig, x, y - 4, str(unit), va="baseline", **SMALL)
-            _block(ax, patches, x, y, side, scale)
+            page.nine(ax, patches, x, y, side, scale)
     return page.save(fig, path)
 
 
 def _panel(side):
     """Pixels of a layer: three blocks beside each other."""
-    return ACROSS * (_side(side) + 8) - 8
+    return page.ACROSS * (page.nine_side(side) + 8) - 8
 
 
 def _sees(field):
@@ -141,13 +139,13 @@ def unit_sheet(path, layer, unit, pictures, boxes, values, backs=None, maximised
     subtitle = (f"its {len(found)} strongest patches, from a different picture each: activations from {page.short(found[0][2])} down to "
                 f"{page.short(found[-1][2])};   on the left where they are")
     whole, side, in_row = 3 * 132 + 2 * 6, 60, 4
-    wide, high = _side(side) + 20, _side(side) + 56
+    wide, high = page.nine_side(side) + 20, page.nine_side(side) + 56
     rows = -(-len(cells) // in_row)
     fig = page.figure(max(24 + whole + 28 + in_row * wide + 4, page.heading_width(title, subtitle)), 84 + max(whole + 44, rows * high) + 12)
     page.heading(fig, title, subtitle)
     ax = page.canvas(fig)
     for k, (picture, box, _) in enumerate(found):
-        i, j = divmod(k, ACROSS)
+        i, j = divmod(k, page.ACROSS)
         _boxed(ax, picture, box, 24 + j * 138, 122 + i * 138, 132)
     page.write(fig, 24, 98, "where", va="baseline", weight="bold")
     page.write(fig, 24, 114, "the whole pictures, the box is what the unit sees", va="baseline", **SMALL)
@@ -157,20 +155,20 @@ def unit_sheet(path, layer, unit, pictures, boxes, values, backs=None, maximised
         page.write(fig, left, top - 24, name, va="baseline", weight="bold")
         page.write(fig, left, top - 8, words, va="baseline", **SMALL)
         if across == 1:
-            page.put(ax, block[0][0], left, top, *page.fitted(block[0][0], _side(side)))
+            page.put(ax, block[0][0], left, top, *page.fitted(block[0][0], page.nine_side(side)))
         else:
-            _block(ax, block, left, top, side, side / _largest([(unit, block)]))
+            page.nine(ax, block, left, top, side, side / _largest([(unit, block)]))
     return page.save(fig, path)
 
 
 def _views(found, backs, maximised, partners, W):
     """The cells of a unit's sheet: (name, words, [(picture, value), ...], pictures beside each other), which are three or one."""
-    cells = [("the patches", "strongest first", [(_cut(picture, box), value) for picture, box, value in found], ACROSS)]
+    cells = [("the patches", "strongest first", [(_cut(picture, box), value) for picture, box, value in found], page.ACROSS)]
     for rule, maps in backs.items():
         if rule not in RULES or len(maps) < len(found):
             raise ShapeError(f"backs has {len(maps)} maps under {rule!r}; expected {len(found)} under one of {', '.join(RULES)}")
         cut = [page.signed(_cut(_expect_back(dx, picture, rule), box)) for dx, (picture, box, _) in zip(maps, found)]
-        cells.append((*RULES[rule], [(dx, 0) for dx in cut], ACROSS))
+        cells.append((*RULES[rule], [(dx, 0) for dx in cut], page.ACROSS))
     if maximised is not None:
         cells.append(("driven up", "by gradient ascent on pixels", [(page.expect_picture(maximised, "maximised"), 0)], 1))
     if W is not None:
@@ -179,7 +177,7 @@ def _views(found, backs, maximised, partners, W):
         cells.append(("its filter", f"grey is 0, largest |w| {page.short(abs(W).max())}", [(drawn, 0)], 1))
     for k, G_kk, patches in partners:
         (_, patches), = _expect_rows([(k, patches)], "partners")
-        cells.append((f"together with {k}", f"G_kk' = {page.short(G_kk)}", patches, ACROSS))
+        cells.append((f"together with {k}", f"G_kk' = {page.short(G_kk)}", patches, page.ACROSS))
     return cells
 
 
@@ -198,21 +196,7 @@ def _cut(picture, box):
     return picture[top:bottom, left:right]
 
 
-# ---------------------------------------------------------------------------------------------------------------- a block of nine
-
-def _side(side):
-    """Pixels of a block."""
-    return ACROSS * side + (ACROSS - 1) * GAP
-
-
-def _block(ax, patches, left, top, side, scale):
-    """Nine patches at one scale, each in the middle of its place, on a pale plate."""
-    page.frame(ax, left, top, _side(side), _side(side), fill=True, facecolor=PLATE, edgecolor="none", zorder=-1)
-    for k, (patch, _) in enumerate(patches[:NINE]):
-        h, w = (max(1, round(scale * n)) for n in patch.shape[:2])
-        row, column = divmod(k, ACROSS)
-        page.put(ax, patch, left + column * (side + GAP) + (side - w) // 2, top + row * (side + GAP) + (side - h) // 2, w, h)
-
+# ---------------------------------------------------------------------------------------------------------------- words and sizes
 
 def _strongest(patches):
     return page.short(patches[0][1]) if patches else "silent"

@@ -1,0 +1,3 @@
+"""Well-known versions as data."""
+
+PRESETS = {}
