@@ -45,8 +45,9 @@ class Browser:
         its_in, self.to = os.pipe()
         self.back, its_out = os.pipe()
         words = [self.program, *SWITCHES, f"--user-data-dir={self.profile}", "--remote-debugging-pipe", "about:blank"]
-        self.process = subprocess.Popen(["sh", "-c", f'exec "$@" 3< /dev/fd/{its_in} 4> /dev/fd/{its_out}', "sh", *words], pass_fds=(its_in, its_out),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["sh", "-c", f'exec "$@" 3< /dev/fd/{its_in} 4> /dev/fd/{its_out}', "sh", *words],
+                                        pass_fds=(its_in, its_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         os.close(its_in), os.close(its_out)
         self.number, self.events, self.rest, self.session = 0, [], b"", None
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]

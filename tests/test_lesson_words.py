@@ -69,6 +69,8 @@ PRINTED = """   Four positions. Channel 0: 3 2 0 1, and a line that is broken be
     [3 4]]
    J = 1/2 (1 - 3)^2 = 2
 
+   f = (1, 2).   One gap, and nothing below it.
+
    Use a.reshape(-1, n_C), then python -m lessons 4 --quick. A < B.
 """
 
@@ -77,16 +79,18 @@ def test_sentences_flow_and_tables_stand():
     assert words.printed(PRINTED).split("\n") == [
         "<p>Four positions. Channel 0: 3 2 0 1, and a line that is broken because the terminal ends there.<br>",
         "A short line.<br>", "Another.</p>",
-        '<pre tabindex="0">conv1   3 x 3     4', "        9 x 9    10", "[[1 2]", " [3 4]]", "J = 1/2 (1 - 3)^2 = 2</pre>",
+        '<pre tabindex=0>conv1   3 x 3     4', "        9 x 9    10", "[[1 2]", " [3 4]]", "J = 1/2 (1 - 3)^2 = 2</pre>",
+        "<pre class=flow>f = (1, 2).   One gap, and nothing below it.</pre>",
         "<p>Use <code>a.reshape(-1, n_C)</code>, then <code>python -m lessons 4 --quick</code>. A &lt; B.</p>"]
     assert words.printed("\n\n") == ""
 
 
 def test_a_docstring_has_text_a_question_and_formulas():
-    shown = words.explained("One text. C -> G.\n\n    d = ||x||   a distance\n\nThe question: how\nfar?\nTake a pencil.")
+    shown = words.explained("One text. C -> G.\n\n    d = ||x||   a distance   d = 0\n\nThe question: how\nfar?\nTake a pencil.")
     assert shown.split("\n") == [
         "<p>One text. C → G.</p>", '<div class="formulas">',
-        '<p class="formula"><span class="math"><var>d</var> = ‖<var>x</var>‖</span> <span class="aside">a distance</span></p>', "</div>",
+        '<p class="formula"><span class="math"><var>d</var> = ‖<var>x</var>‖</span> <span class="aside">a distance</span> '
+        '<span class="math"><var>d</var> = 0</span></p>', "</div>",
         "<p class=question>The question: how<br>", "far?</p>", "<p>Take a pencil.</p>"]
 
 

@@ -7,8 +7,7 @@ from lessons import equations as table
 from lessons.glossary import LETTERS, TWICE, WORDS
 from lessons.pages import code
 from lessons.pages.frame import address, page, titled
-from lessons.pages.typeset import as_html as math
-from lessons.pages.words import formula as with_words
+from lessons.pages.words import formula as math
 
 
 def as_html(verdicts):
@@ -48,7 +47,7 @@ def _row(equation, verdicts):
     functions = "\n".join(
         f'<details class=code><summary><code>{html.escape(f.name)}</code> <small>scratchnet/{f.file}:{f.line}</small></summary>'
         f'<pre tabindex="0"><code>{code.as_html(f.source)}</code></pre></details>' for f in table.functions(equation))
-    return (f'<div class="row"><p class="formula">{with_words(equation.formula)}</p>\n{functions}\n'
+    return (f'<div class="row"><p class="formula">{math(equation.formula)}</p>\n{functions}\n'
             f'<p class="verdict">{_verdict(equation, verdicts)}</p></div>')
 
 

@@ -20,7 +20,7 @@ def printed(text):
         if not line.strip():
             kind = None
             continue
-        table = _lined_up(line)
+        table = _to_the_letter(line)
         if table != kind:
             blocks.append((table, []))
         kind = table
@@ -55,22 +55,29 @@ def _by_kind(lines):
 
 
 def formula(line):
-    """A formula, and words for it behind a wide gap, if there are."""
-    formula, _, words = (part.strip() for part in re.sub(r"\s{3,}", "\t", line, count=1).partition("\t"))
-    return f'<span class="math">{typeset.as_html(formula)}</span>' + (f' <span class="aside">{html.escape(words)}</span>' if words else "")
+    """A formula, and behind a wide gap words for it, or another formula."""
+    parts = re.split(r"\s{3,}", line)
+    shown = [f'<span class="math">{typeset.as_html(part)}</span>' if i == 0 or "=" in part else
+             f'<span class="aside">{html.escape(part)}</span>' for i, part in enumerate(parts)]
+    return " ".join(shown)
 
 
-def _lined_up(line):
-    """Is this a row of a table, an array, a sum: something whose columns matter?"""
-    indent, text = len(line) - len(line.lstrip()), line.strip()
-    gaps = re.search(r"(?<![.?!:]) {2,}| {3,}", text)
+def _in_columns(line):
+    """Is this a row of a table?"""
+    return len(line) - len(line.lstrip()) > 3 or bool(re.search(r"(?<![.?!:]) {2,}| {3,}", line.strip()))
+
+
+def _to_the_letter(line):
+    """A row of a table, an array, a sum: what is no sentence."""
+    text = line.strip()
     letters = sum(c.isalpha() for c in text)
-    return indent > 3 or bool(gaps) or text[0] in "[|+-" or 2 * letters < len(text.replace(" ", ""))
+    return _in_columns(line) or text[0] in "[|+-" or 2 * letters < len(text.replace(" ", ""))
 
 
 def _columns(lines):
     margin = min(len(line) - len(line.lstrip()) for line in lines)
-    return f'<pre tabindex="0">{html.escape(chr(10).join(line[margin:] for line in lines))}</pre>'
+    alone = sum(map(_in_columns, lines)) < 2          # nothing to be in line with: it may be broken where the page ends
+    return f'<pre {"class=flow" if alone else "tabindex=0"}>{html.escape(chr(10).join(line[margin:] for line in lines))}</pre>'
 
 
 def _sentences(lines):
@@ -79,6 +86,6 @@ def _sentences(lines):
     for line in map(str.strip, lines):
         if last:
             out += " " if len(last) >= FILLED and last[-1] not in ".?!:" else "<br>\n"
-        out += re.sub(r"^Predict:", "<strong>Predict:</strong>", html.escape(line, quote=False))
+        out += html.escape(line, quote=False).replace("Predict:", "<strong>Predict:</strong>")
         last = line
     return CODE.sub(r"<code>\g<0></code>", out.replace(" -&gt; ", " → "))
