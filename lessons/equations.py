@@ -107,7 +107,7 @@ EQUATIONS = (
     _row(7, "J(G) = alpha J_content + beta J_style", "style.TotalCost", "gradient check down to the pixels", "VGG-19 in PyTorch",
          short=True),
     _row(7, "G := G - learning_rate dJ/dG", "optimizers.GradientDescent optimizers.Momentum optimizers.Adam", "steps by hand", short=True),
-    _row(7, "G := G - t H dJ/dG   H from the last steps and slopes, t by trial", "lbfgs.LBFGS", "PyTorch's L-BFGS"),
+    _row(7, "G := G - t H dJ/dG   H from the last steps and slopes, t by trial", "lbfgs.LBFGS", NUMBERS, SCIPY),
     _row(7, "J_tv = sum_ijk (G_{i+1,j,k} - G_ijk)^2 + (G_{i,j+1,k} - G_ijk)^2", "style_costs.total_variation", NUMBERS, GRADIENT),
 
     _row(8, "J_content = 1/2 ||a^[l](C) - a^[l](G)||^2", "style_costs.content_cost", NUMBERS, TORCH, GRADIENT, short=True),

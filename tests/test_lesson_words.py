@@ -21,6 +21,7 @@ FORMULAS = {                                          # as a docstring has it, t
     "||f(A) - f(P)||^2 <= d": (
         "‖f(A) − f(P)‖² ≤ d", "‖<var>f</var>(<var>A</var>) − <var>f</var>(<var>P</var>)‖<sup>2</sup> ≤ <var>d</var>"),
     "J_style[l]": ("J_style^[l]", '<var>J</var><span class="both"><sup>[<var>l</var>]</sup><sub>style</sub></span>'),
+    "G^[l]_kk'": ("G^[l]_kk'", '<var>G</var><span class="both"><sup>[<var>l</var>]</sup><sub><var>kk</var>′</sub></span>'),
     "G := G - learning_rate dJ/dG": (
         "G := G − learning_rate ∂J/∂G", "<var>G</var> := <var>G</var> − learning_rate ∂<var>J</var>/∂<var>G</var>"),
     "n_H_prev": ("n_H_prev", "<var>n</var><sub><var>H</var>,prev</sub>"),
@@ -60,7 +61,8 @@ def test_every_formula_of_the_table_is_set_without_a_mark_left():
 
 PRINTED = """   Four positions. Channel 0: 3 2 0 1, and a line that is broken because
    the terminal ends there.
-   A short line.
+   A short line, and another one that is broken in the midst of an expression,
+   - (1 + 2) = - 3.
    Another.
 
    conv1   3 x 3     4
@@ -78,7 +80,7 @@ PRINTED = """   Four positions. Channel 0: 3 2 0 1, and a line that is broken be
 def test_sentences_flow_and_tables_stand():
     assert words.printed(PRINTED).split("\n") == [
         "<p>Four positions. Channel 0: 3 2 0 1, and a line that is broken because the terminal ends there.<br>",
-        "A short line.<br>", "Another.</p>",
+        "A short line, and another one that is broken in the midst of an expression, - (1 + 2) = - 3.<br>", "Another.</p>",
         '<pre tabindex=0>conv1   3 x 3     4', "        9 x 9    10", "[[1 2]", " [3 4]]", "J = 1/2 (1 - 3)^2 = 2</pre>",
         "<pre class=flow>f = (1, 2).   One gap, and nothing below it.</pre>",
         "<p>Use <code>a.reshape(-1, n_C)</code>, then <code>python -m lessons 4 --quick</code>. A &lt; B.</p>"]

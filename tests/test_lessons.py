@@ -98,7 +98,7 @@ def test_a_terminal_without_chinese_still_shows_the_rest():
     assert ran.returncode == 0 and b"layers and gradients  (? ? ????)" in ran.stdout
 
 
-def test_ctrl_c_stops_without_a_traceback(monkeypatch, capsys):
+def test_ctrl_c_stops_without_a_traceback(elsewhere, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
     monkeypatch.setattr(lessons, "run", stopped)

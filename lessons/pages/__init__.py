@@ -23,7 +23,7 @@ def begin(out):
     """The pages there can be before anything has run."""
     _write(out / "page.css", (FOLDER / "page.css").read_text(encoding="utf-8"))
     for number in LESSONS:
-        if "state" not in index.notes(out / address(number)):
+        if index.notes(out / address(number)).get("state", "waiting") == "waiting":
             _write(out / address(number), lesson.as_html(read(number), out))
     if not (out / "equations.html").is_file():
         _write(out / "equations.html", equations.as_html({}))

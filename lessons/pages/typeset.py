@@ -17,6 +17,7 @@ WORDS = {"sum": "Σ", "Sum": "Σ", "sigmoid": "σ", "inf": "∞", "yhat": "ŷ", 
 SIGNS = {"||": "‖", "<=": "≤", ">=": "≥", "!=": "≠", "->": "→", ":=": ":=", "-": "−", "~=": "≈", "+-": "±", "...": "…",
          "**": "∗", "*": "·"}
 HALVES = {"1/2": "½", "1/4": "¼"}
+RAISE = ("up", "layer")                               # kinds of tokens
 RAISED = dict(zip("0123456789+-()Tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀⁿ"))
 
 TOKEN = re.compile(r"""
@@ -41,7 +42,7 @@ def as_html(formula):
         "letter": lambda text: f"<var>{text}</var>", "plain": html.escape, "prime": "′", "then": ",",
         "down": lambda inner: f"<sub>{inner}</sub>", "index": lambda inner: f"<sub>{inner}</sub>",
         "up": lambda inner: f"<sup>{inner}</sup>",
-        "both": lambda low, high: f'<span class="both"><sup>{high}</sup><sub>{low}</sub></span>'})
+        "both": lambda low, high, first: f'<span class="both"><sup>{high}</sup><sub>{low}</sub></span>'})
 
 
 def as_text(formula):
@@ -49,30 +50,27 @@ def as_text(formula):
     def up(inner):
         return "".join(RAISED[c] for c in inner) if all(c in RAISED for c in inner) else f"^{inner}"
 
-    return _set(formula, {"letter": str, "plain": str, "prime": "'", "then": "_", "index": str,
-                          "down": lambda inner: f"_{inner}", "up": up, "both": lambda low, high: f"_{low}{up(high)}"})
+    return _set(formula, {"letter": str, "plain": str, "prime": "'", "then": "_", "index": str, "down": lambda inner: f"_{inner}", "up": up,
+                          "both": lambda low, high, first: f"{up(high)}_{low}" if first else f"_{low}{up(high)}"})
 
 
 def _set(formula, way):
     """Walks over the tokens; `way` says what becomes of letters, words, and what is raised or lowered."""
     out, tokens = [], list(TOKEN.finditer(re.sub(r"\by_hat\b", "yhat", formula)))
+    kinds = [token.lastgroup for token in tokens] + ["end"]
     i = 0
     while i < len(tokens):
-        kind, text = tokens[i].lastgroup, tokens[i].group()
-        if kind == "down" and i + 1 < len(tokens) and tokens[i + 1].lastgroup in ("up", "layer"):      # one above the other
+        high, first = "", kinds[i] in RAISE and kinds[i + 1] == "down"
+        if first:                                                                # G^[l]_kk': one above the other
+            high, i = _inner(tokens[i], way), i + 1
+        if kinds[i] == "down":
             low, i = _lowered(tokens, i, way)
-            if i < len(tokens) and tokens[i].lastgroup in ("up", "layer"):
-                out.append(way["both"](low, _inner(tokens[i], way)))
-                i += 1
-            else:
-                out.append(way["down"](low))
-            continue
-        if kind == "down":
-            low, i = _lowered(tokens, i, way)
-            out.append(way["down"](low))
-            continue
-        out.append(_one(kind, text, tokens[i], way))
-        i += 1
+            if not high and kinds[i] in RAISE:                                   # J_style^[l]: the same
+                high, i = _inner(tokens[i], way), i + 1
+            out.append(way["both"](low, high, first) if high else way["down"](low))
+        else:
+            out.append(_one(kinds[i], tokens[i].group(), tokens[i], way))
+            i += 1
     return "".join(out)
 
 

@@ -20,7 +20,8 @@ def printed(text):
         if not line.strip():
             kind = None
             continue
-        table = _to_the_letter(line)
+        goes_on = kind is False and _unfinished(blocks[-1][1][-1]) and not _in_columns(line)
+        table = _to_the_letter(line) and not goes_on
         if table != kind:
             blocks.append((table, []))
         kind = table
@@ -80,12 +81,17 @@ def _columns(lines):
     return f'<pre {"class=flow" if alone else "tabindex=0"}>{html.escape(chr(10).join(line[margin:] for line in lines))}</pre>'
 
 
+def _unfinished(line):
+    """Was it broken to fit a terminal?"""
+    return len(line.strip()) >= FILLED and line.rstrip()[-1] not in ".?!:"
+
+
 def _sentences(lines):
     """Lines that were broken to fit a terminal are joined; others keep their ends."""
     out, last = "", ""
     for line in map(str.strip, lines):
         if last:
-            out += " " if len(last) >= FILLED and last[-1] not in ".?!:" else "<br>\n"
+            out += " " if _unfinished(last) else "<br>\n"
         out += html.escape(line, quote=False).replace("Predict:", "<strong>Predict:</strong>")
         last = line
     return CODE.sub(r"<code>\g<0></code>", out.replace(" -&gt; ", " → "))
