@@ -104,7 +104,7 @@ EQUATIONS = (
          "PyTorch's hooks on VGG-19", short=True),
     _row(6, "x := x + learning_rate da_k/dx   with x in [0, 1]", "maximise.maximise", GRADIENT),
 
-    _row(7, "J(G) = alpha J_content + beta J_style", "style.TotalCost", "gradient check down to the pixels", "VGG-19 in PyTorch",
+    _row(7, "J(G) = alpha J_content + beta J_style", "total_cost.TotalCost", "gradient check down to the pixels", "VGG-19 in PyTorch",
          short=True),
     _row(7, "G := G - learning_rate dJ/dG", "optimizers.GradientDescent optimizers.Momentum optimizers.Adam", "steps by hand", short=True),
     _row(7, "G := G - t H dJ/dG   H from the last steps and slopes, t by trial", "lbfgs.LBFGS", NUMBERS, SCIPY),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchnet import activations, face_losses, gradcheck, layers, normalisation, style, style_costs
+from scratchnet import activations, face_losses, gradcheck, layers, normalisation, style_costs, total_cost
 from scratchnet.errors import ShapeError
 from scratchnet.models import random_filters
 from scratchnet.network import Branches, Network, Residual
@@ -78,7 +78,7 @@ def _whole_style(rng):
 def _total(rng):
     C, S, G = (rng.random((1, 8, n_W, 3)) for n_W in (8, 9, 8))
     net = random_filters(channels=(4, 5, 6))
-    cost = style.TotalCost(net, C, S, "relu2_1", {"relu1_1": 0.3, "relu3_1": 0.7}, tv=0.1)
+    cost = total_cost.TotalCost(net, C, S, "relu2_1", {"relu1_1": 0.3, "relu3_1": 0.7}, tv=0.1)
 
     def f(G):
         step, dG = cost(G)
