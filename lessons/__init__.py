@@ -10,6 +10,10 @@ has what it said and drew, to be read in a browser. None needs a download.
 
 LESSONS = {                                # number: module, title in English, title in Chinese (the lecture's sections)
     0: ("l00_layers_and_gradients", "layers and gradients", "零 · 层与梯度"),
+    1: ("l01_one_shot_learning", "one-shot learning", "一 · One-Shot学习"),
+    2: ("l02_siamese_network", "Siamese network", "二 · Siamese 网络"),
+    3: ("l03_face_verification", "face verification and binary classification", "三 · 人脸验证与二分类"),
+    4: ("l04_triplet_loss", "triplet loss", "四 · Triplet 损失"),
     5: ("l05_what_is_style_transfer", "what is neural style transfer", "五 · 什么是神经风格迁移"),
     6: ("l06_what_deep_convnets_learn", "what are deep ConvNets learning", "六 · 深度卷积网络学习什么"),
 }

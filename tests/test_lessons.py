@@ -15,6 +15,10 @@ from scratchnet import images
 FOLDER = Path(lessons.__file__).parent
 PICTURES = {
     0: {"l00_there_and_back.png", "l00_error_curve.png"},
+    1: {"l01_who_is_it.png"},
+    2: {"l02_distances_part.png", "l02_histograms.png"},
+    3: {"l03_histograms.png", "l03_roc.png"},
+    4: {"l04_one_anchor.png", "l04_curves.png"},
     5: {"l05_stages.png", "l05_curves.png"},
     6: {"l06_layers.png", "l06_unit.png"},
 }
