@@ -11,7 +11,7 @@ CAPTIONS = {
         "A drawn face at the door, and beside it everybody in the gallery, the nearest first: a bar for each distance d, and a line "
         "at the threshold tau. One bar alone ends before the line.",
     "l02_distances_part.png":
-        "The encodings of eight people whom the network never saw, at three epochs, in a plane: a heap of all colours at first, then "
+        "The encodings of eight people whom the network never saw, at several epochs, in a plane: a heap of all colours at first, then "
         "a cloud for each person.",
     "l02_histograms.png":
         "Two histograms of distances, back to back: pairs of one person lie near zero, pairs of two people reach much farther.",

@@ -175,7 +175,10 @@ predict("   Predict: 1 + 1?")
 print("   It is 2 < 3.")
 
 # %% 2. No question
-print("2. No question, but a line that is long enough to say something of its own\\n   Yes.")
+print("2. No question, but a line that is long enough to say something of its own.\\n   Yes.")
+
+# %% 3. Broken
+print("3. A heading that goes on and on, beyond the width of any terminal, and is\\n   broken there.")
 '''),
     2: ("l02_broken", "one that breaks", "二 · 坏", '''# %%
 """Lesson 2: one that breaks   二 · 坏
@@ -236,9 +239,10 @@ def test_a_lesson_becomes_a_page(tiny):
     assert '<h2 id="part-1-title">1. &lt;One&gt; &amp; one</h2>\n<p>Here.</p>' in page      # the printed heading is not said twice
     assert '<div class="predict"><p><strong>Predict:</strong> 1 + 1?</p></div>' in page
     assert "the answer</summary>\n<div><p>It is 2 &lt; 3.</p></div></details>" in page
-    assert "<p>No question, but a line that is long enough to say something of its own</p>\n<p>Yes.</p>" in page
+    assert "<p>No question, but a line that is long enough to say something of its own.</p>\n<p>Yes.</p>" in page
+    assert "<p>A heading that goes on and on, beyond the width of any terminal, and is broken there.</p>" in page
     assert page.count("<details class=code>") == 2           # shut where a guess is wanted, and so is what stands before the first part
-    assert page.count("<details class=code open>") == 1
+    assert page.count("<details class=code open>") == 2
     assert "--quick" in page and 'href="l02_broken.html"' in page and "http" not in page
 
 

@@ -122,7 +122,8 @@ def _without_heading(text, heading):
     number, _, said = line.partition(". ")
     if number != heading.partition(". ")[0]:
         return text
-    return rest if len(said) <= SHORT else f"   {said}\n\n{rest}"
+    gap = "\n" if words.unfinished(said) else "\n\n"
+    return rest if len(said) <= SHORT else f"   {said}{gap}{rest}"
 
 
 def _figure(name, out):

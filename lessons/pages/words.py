@@ -20,7 +20,7 @@ def printed(text):
         if not line.strip():
             kind = None
             continue
-        goes_on = kind is False and _unfinished(blocks[-1][1][-1]) and not _in_columns(line)
+        goes_on = kind is False and unfinished(blocks[-1][1][-1]) and not _in_columns(line)
         table = _to_the_letter(line) and not goes_on
         if table != kind:
             blocks.append((table, []))
@@ -81,7 +81,7 @@ def _columns(lines):
     return f'<pre {"class=flow" if alone else "tabindex=0"}>{html.escape(chr(10).join(line[margin:] for line in lines))}</pre>'
 
 
-def _unfinished(line):
+def unfinished(line):
     """Was it broken to fit a terminal?"""
     return len(line.strip()) >= FILLED and line.rstrip()[-1] not in ".?!:"
 
@@ -91,7 +91,7 @@ def _sentences(lines):
     out, last = "", ""
     for line in map(str.strip, lines):
         if last:
-            out += " " if _unfinished(last) else "<br>\n"
+            out += " " if unfinished(last) else "<br>\n"
         out += html.escape(line, quote=False).replace("Predict:", "<strong>Predict:</strong>")
         last = line
     return CODE.sub(r"<code>\g<0></code>", out.replace(" -&gt; ", " → "))
