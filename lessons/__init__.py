@@ -4,8 +4,8 @@
     python -m lessons 5          one
     python -m lessons --list     what there is
 
-A lesson is a plain script in `# %%` cells. Read it in an editor that runs cells one by one, or run it as a whole.
-None needs a download.
+A lesson is a plain script in `# %%` cells. Read it in an editor that runs cells one by one, or run it as a whole: then out/index.html
+has what it said and drew, to be read in a browser. None needs a download.
 """
 
 LESSONS = {                                # number: module, title in English, title in Chinese (the lecture's sections)

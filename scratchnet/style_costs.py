@@ -8,8 +8,10 @@ shape (1, n_H, n_W, n_C), and D = G_S - G_G:
     "lecture"      1/2 ||a_C - a_G||^2                        ||D||^2 / (2 n_H n_W n_C)^2      Gatys' constant too
     "assignment"   ||a_C - a_G||^2 / (4 n_H n_W n_C)          ||D||^2 / (4 n_C^2 (n_H n_W)^2), the same number
     "mean"         ||a_C - a_G||^2 / (n_H n_W n_C)            ||D||^2 / ((n_H n_W n_C)^2 n_C^2): Gram over n_H n_W n_C, then the mean
+    "positions"    ||a_C - a_G||^2 / (n_H n_W n_C)            ||D||^2 / (n_H n_W n_C)^2: Gram over n_H n_W, then the mean over n_C^2
     "relative"     ||a_C - a_G||^2 / ||a_C||^2                ||D||^2 / ||G_S||^2: free of scale, each layer pulls alike
 
+Who uses which: presets.py. "positions" is four times "assignment", "mean" its n_C^2-th part in J_style.
 Where a layer of C or S is dead, all zeros, there is nothing to be relative to: its cost is 0 and pulls nowhere.
 Every function is plain NumPy and keeps the dtype it is given; complex arrays pass, so that the complex step can check it.
 Source: course 4, week 4: content cost, style cost. Gatys, Ecker & Bethge 2016, eq. 1-7.
@@ -26,12 +28,14 @@ CONTENT = {                                           # the constant in front of
     "lecture":    lambda a_C: 1 / 2,
     "assignment": lambda a_C: 1 / (4 * a_C.size),
     "mean":       lambda a_C: 1 / a_C.size,
+    "positions":  lambda a_C: 1 / a_C.size,
     "relative":   lambda a_C: _one_over_square(a_C),
 }
 STYLE = {                                             # the constant in front of ||G_S - G_G||^2, given G_S and n = n_H n_W
     "lecture":    lambda G_S, n: 1 / (2 * n * len(G_S)) ** 2,
     "assignment": lambda G_S, n: 1 / (4 * len(G_S) ** 2 * n ** 2),
     "mean":       lambda G_S, n: 1 / (n * len(G_S) * len(G_S)) ** 2,
+    "positions":  lambda G_S, n: 1 / (n * len(G_S)) ** 2,
     "relative":   lambda G_S, n: _one_over_square(G_S),
 }
 

@@ -24,7 +24,8 @@ def activations(n_H=3, n_W=4, n_C=2, seed=0, dtype=np.float64):
 # ---- numbers by hand -----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("normalise, J, slope", [
-    ("lecture", 193, 1), ("assignment", 386 / 48, 1 / 24), ("mean", 386 / 12, 2 / 12), ("relative", 386 / 12, 2 / 12)])
+    ("lecture", 193, 1), ("assignment", 386 / 48, 1 / 24), ("mean", 386 / 12, 2 / 12), ("positions", 386 / 12, 2 / 12),
+    ("relative", 386 / 12, 2 / 12)])
 def test_content_cost(normalise, J, slope):
     J_content, da_G = content_cost(ones, a, normalise)
     assert J_content == pytest.approx(J, rel=1e-14)
@@ -62,7 +63,8 @@ def test_gram_scaled_to_other_positions():
 
 
 @pytest.mark.parametrize("normalise, J", [
-    ("lecture", 242068 / 576), ("assignment", 242068 / 576), ("mean", 242068 / 36 ** 2), ("relative", 242068 / 144)])
+    ("lecture", 242068 / 576), ("assignment", 242068 / 576), ("mean", 242068 / 36 ** 2),
+    ("positions", 242068 / 12 ** 2), ("relative", 242068 / 144)])
 def test_layer_style_cost(normalise, J):
     assert layer_style_cost(gram(ones), a, normalise)[0] == pytest.approx(J, rel=1e-14)
 
@@ -224,5 +226,5 @@ def test_pictures_and_matrices_that_do_not_fit():
 def test_an_unknown_normalise_is_met_with_those_that_exist():
     assert list(CONTENT) == list(STYLE)
     for ask in (lambda: content_cost(ones, ones, "gatys"), lambda: layer_style_cost(gram(ones), ones, "gatys")):
-        with pytest.raises(ShapeError, match="normalise = 'gatys'; expected one of 'lecture', 'assignment', 'mean', 'relative'"):
+        with pytest.raises(ShapeError, match="= 'gatys'; expected one of 'lecture', 'assignment', 'mean', 'positions', 'relative'"):
             ask()

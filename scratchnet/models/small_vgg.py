@@ -14,6 +14,7 @@ from scratchnet.normalisation import Preprocess
 
 FILE = Path(__file__).with_name("small_vgg.npz")
 MATCHED = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
+UNITS = dict(zip(MATCHED, (52.0, 250.0, 326.0, 1130.0, 907.0, 158.0)))     # VGG-19's activation where ours is 1
 TABLE = (                                             # name, channels in and out; "thin" are 1x1 without a ReLU
     ("conv1_1", 3, 64), ("conv1_2", 64, 32), "pool1",
     ("conv2_1", 32, 128), ("conv2_2", 128, 64), "pool2",
@@ -27,7 +28,8 @@ def small_vgg(weights=None):
     """The trained network: 2 268 384 parameters, conv1_1 to relu5_1.   (m, n_H, n_W, 3) in [0, 1] -> (m, n_H/16, n_W/16, 512)
 
     weights  None: the file that ships; else one that benchmarks/train_small_vgg.py has made
-    Activations of the matched layers are VGG-19's in units of their root mean square over photographs.
+    Activations of the matched layers are VGG-19's in units of their root mean square over photographs: UNITS has them, as measured
+    again by tests/test_small_vgg.py.
     """
     return untrained(UNFILLED).load(FILE if weights is None else weights)
 
