@@ -16,4 +16,7 @@ LESSONS = {                                # number: module, title in English, t
     4: ("l04_triplet_loss", "triplet loss", "四 · Triplet 损失"),
     5: ("l05_what_is_style_transfer", "what is neural style transfer", "五 · 什么是神经风格迁移"),
     6: ("l06_what_deep_convnets_learn", "what are deep ConvNets learning", "六 · 深度卷积网络学习什么"),
+    7: ("l07_cost_function", "the cost function", "七 · 代价函数"),
+    8: ("l08_content_cost", "the content cost", "八 · 内容代价函数"),
+    9: ("l09_style_cost", "the style cost", "九 · 风格代价函数"),
 }

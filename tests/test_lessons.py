@@ -21,6 +21,9 @@ PICTURES = {
     4: {"l04_one_anchor.png", "l04_curves.png"},
     5: {"l05_stages.png", "l05_curves.png"},
     6: {"l06_layers.png", "l06_unit.png"},
+    7: {"l07_stages.png", "l07_ways_down.png"},
+    8: {"l08_layers.png"},
+    9: {"l09_together.png", "l09_lambda.png"},
 }
 
 
