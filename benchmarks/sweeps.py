@@ -38,10 +38,10 @@ class Sweep:
     learning_rate: float = style.LEARNING_RATE
 
 
-NOISE = dict(start="noise", seed=0, tv=0.2)           # tv: against grain that no layer sees
+PHOTOGRAPH, NOISE = dict(start="content", tv=0.2), dict(start="noise", seed=0, tv=0.5)         # tv: against grain that no layer sees
 SWEEPS = {
-    "ratio":  Sweep("α/β over five decades", dict(start="content", beta=1.0), {f"α/β = {alpha:g}": dict(alpha=alpha) for alpha in DECADES}),
-    "lambda": Sweep("λ on one layer after the other", dict(start="content", alpha=0.3, beta=1.0),
+    "ratio":  Sweep("α/β over five decades", {**PHOTOGRAPH, "beta": 1.0}, {f"α/β = {alpha:g}": dict(alpha=alpha) for alpha in DECADES}),
+    "lambda": Sweep("λ on one layer after the other", {**PHOTOGRAPH, "alpha": 0.3, "beta": 1.0},
                     {**{f"λ on {l} alone": dict(lam={l: 1.0}) for l in style.STYLE_LAYERS}, "λ = 1/5 on all five": {}}),
     "halves": Sweep("Content alone and style alone", NOISE, {"β = 0": dict(alpha=1.0, beta=0.0), "α = 0": dict(alpha=0.0, beta=1.0)}, 0.1),
 }

@@ -4,7 +4,7 @@ import numpy as np
 
 from scratchnet.plots import page
 
-ABOVE = 60                                            # pixels of a heading
+GAP = 16                                              # pixels between pictures, and around them
 
 
 @page.styled
@@ -20,14 +20,14 @@ def contact_sheet(path, pictures, titles, columns=None, heading=None):
     titles = page.as_many(titles, pictures, "pictures")
     sizes = np.array([picture.shape[1::-1] for picture in pictures])                # width, height
     columns = page.columns(len(sizes), *(sizes.max(axis=0) + (16, 40)), columns)
-    above = 0 if heading is None else ABOVE
+    first = (GAP, GAP) if heading is None else (24, 76)                             # left, top; a heading begins at 24 everywhere
 
     scale, shown = 1, sizes
-    texts, places, size = _arrange(shown, titles, columns, above)
+    texts, places, size = _arrange(shown, titles, columns, first)
     while max(size) > page.LARGEST and shown.max() > 160:                           # titles do not shrink: not at one go, nor below them
         scale *= min(.99, page.LARGEST / max(size))
         shown = np.maximum(1, np.rint(sizes * scale)).astype(int)
-        texts, places, size = _arrange(shown, titles, columns, above)
+        texts, places, size = _arrange(shown, titles, columns, first)
 
     fig = page.figure(max(size[0], page.heading_width(*heading)) if heading else size[0], size[1])
     if heading:
@@ -38,7 +38,7 @@ def contact_sheet(path, pictures, titles, columns=None, heading=None):
     return page.save(fig, path)
 
 
-def _arrange(sizes, titles, columns, first=0, gap=16, line=17):
+def _arrange(sizes, titles, columns, first, line=17):
     """Rows and columns as wide as their widest -> wrapped titles, (left, top) of each picture, (width, height) of the sheet"""
     row, column = np.divmod(np.arange(len(sizes)), columns)
     words = [max(map(page.text_width, title.split()), default=0) for title in titles]
@@ -49,6 +49,6 @@ def _arrange(sizes, titles, columns, first=0, gap=16, line=17):
     lines = np.array([text.count("\n") + 1 if text else 0 for text in texts])
     above = np.array([line * lines[row == r].max() + 6 for r in range(row[-1] + 1)])
 
-    left = gap + np.append(0, np.cumsum(wide + gap)).astype(int)
-    top = first + gap + np.append(0, np.cumsum(above + high + gap)).astype(int)
+    left = first[0] + np.append(0, np.cumsum(wide + GAP)).astype(int)
+    top = first[1] + np.append(0, np.cumsum(above + high + GAP)).astype(int)
     return texts, list(zip(left[column], top[row] + above[row])), (left[-1], top[-1])
