@@ -6,10 +6,11 @@
     lambda.png    lambda on one layer after the other, and on all
     halves.png    beta = 0, the content alone, and alpha = 0, the style alone, beside C and S
 
-The pictures of a sheet have one start and one number of steps of Adam. All are measured alike, whatever they were painted for:
-J_content = ||a_C - a_G||^2 / ||a_C||^2 at relu4_2, J_style the mean over relu1_1 ... relu5_1 of ||G_S - G_G||^2 / ||G_S||^2. What a
-sheet should show is then asserted. C and S are the portrait that ships with matplotlib and a drawn sky, or, with --data,
-pictures/content/tubingen.jpg and pictures/style/starry_night.jpg of FOLDER; the network is the one that ships, or, with --weights, VGG-19.
+The pictures of a sheet have one start and one number of steps, of L-BFGS, which has no rate that would suit one better than
+another. All are measured alike, whatever they were painted for: J_content = ||a_C - a_G||^2 / ||a_C||^2 at relu4_2, J_style the
+mean over relu1_1 ... relu5_1 of ||G_S - G_G||^2 / ||G_S||^2. What a sheet should show is then asserted. C and S are the portrait
+that ships with matplotlib and a drawn sky, or, with --data, pictures/content/tubingen.jpg and pictures/style/starry_night.jpg of
+FOLDER; the network is the one that ships, or, with --weights, VGG-19.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scratchnet import datasets, images, models, plots, style
-from scratchnet.optimizers import Adam
+from scratchnet.optimizers import LBFGS
 from scratchnet.plots import page
 
 SIZE, STEPS = 224, 100
@@ -35,15 +36,14 @@ class Sweep:
     title: str
     shared: dict
     single: dict
-    learning_rate: float = style.LEARNING_RATE
 
 
 PHOTOGRAPH, NOISE = dict(start="content", tv=0.2), dict(start="noise", seed=0, tv=0.5)         # tv: against grain that no layer sees
 SWEEPS = {
-    "ratio":  Sweep("α/β over five decades", {**PHOTOGRAPH, "beta": 1.0}, {f"α/β = {alpha:g}": dict(alpha=alpha) for alpha in DECADES}),
-    "lambda": Sweep("λ on one layer after the other", {**PHOTOGRAPH, "alpha": 0.3, "beta": 1.0},
+    "ratio":  Sweep("α/β over five decades", {**PHOTOGRAPH, "beta": 1}, {f"α/β = {alpha:g}": dict(alpha=alpha) for alpha in DECADES}),
+    "lambda": Sweep("λ on one layer after the other", {**PHOTOGRAPH, "alpha": 0.3, "beta": 1},
                     {**{f"λ on {l} alone": dict(lam={l: 1.0}) for l in style.STYLE_LAYERS}, "λ = 1/5 on all five": {}}),
-    "halves": Sweep("Content alone and style alone", NOISE, {"β = 0": dict(alpha=1.0, beta=0.0), "α = 0": dict(alpha=0.0, beta=1.0)}, 0.1),
+    "halves": Sweep("Content alone and style alone", NOISE, {"β = 0": dict(alpha=1.0, beta=0.0), "α = 0": dict(alpha=0.0, beta=1.0)}),
 }
 
 
@@ -51,7 +51,7 @@ def paint(net, C, S, steps, sweep):
     """{title: the picture painted with these settings}, clipped as a file would be."""
     painted = {}
     for title, settings in sweep.single.items():
-        run = style.transfer(net, C, S, steps, optimizer=Adam(sweep.learning_rate), **sweep.shared, **settings)
+        run = style.transfer(net, C, S, steps, optimizer=LBFGS(), **sweep.shared, **settings)
         for step in tqdm(run, total=steps + 1, desc=title, leave=False):
             pass
         painted[title] = np.clip(step.G, 0, 1)
@@ -114,10 +114,10 @@ def line(numbers):
 def draw(path, C, S, painted, found, sweep, steps, network):
     """C and S, then the pictures, each with its numbers."""
     shared = "the same noise" if sweep.shared["start"] == "noise" else "C"
-    tv = f" + {sweep.shared['tv']:g} J_tv" if "tv" in sweep.shared else ""
     titles = [f"{title}\nJ_content {page.short(found[title].J_content)}\nJ_style {page.short(found[title].J_style)}" for title in painted]
-    subtitle = (f"J = α J_content + β J_style{tv};   {network}, all from {shared}, {steps} steps of Adam, "
-                f"learning rate {sweep.learning_rate:g}")
+    alpha, beta = sweep.shared.get("alpha", "α"), "" if sweep.shared.get("beta") == 1 else "β "
+    subtitle = (f"J = {alpha} J_content + {beta}J_style + {sweep.shared['tv']} J_tv;   {network}, all from {shared}, "
+                f"{steps} steps of L-BFGS")
     plots.contact_sheet(path, [C, S, *painted.values()], ["content, C", "style, S", *titles], columns=4, heading=(sweep.title, subtitle))
 
 

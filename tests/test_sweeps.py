@@ -63,5 +63,5 @@ def test_a_sheet_says_what_all_of_its_pictures_share(name, monkeypatch):
     costs = {title: Step(1, None, 0.0, k + 0.25, k + 0.5, {}) for k, title in enumerate(painted)}
     fig = figure_of(monkeypatch, lambda path: sweeps.draw(path, C, S, painted, costs, sweep, 2, "a network"))
     title, subtitle, *titles = (text.get_text() for text in fig.texts)
-    assert title == sweep.title and "2 steps of Adam" in subtitle and ("noise" if name == "halves" else "from C") in subtitle
+    assert title == sweep.title and "2 steps of L-BFGS" in subtitle and ("noise" if name == "halves" else "from C") in subtitle
     assert [words.split()[-3::2] for words in titles[2:]] == [[f"{k + 0.25}", f"{k + 0.5}"] for k in range(len(painted))]
