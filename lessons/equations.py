@@ -191,9 +191,9 @@ def short_table(words=None):
 
 
 def in_unicode(formula):
-    """A formula and its words as a cell of Markdown."""
+    """A formula and its words as a cell of Markdown, where a^[l](C) would be a link."""
     formula, _, words = formula.partition("   ")
-    return f"{typeset.as_text(formula)}{', ' * bool(words)}{words}".replace("|", r"\|")
+    return f"{typeset.as_text(formula)}{', ' * bool(words)}{words}".replace("|", r"\|").replace("](", r"]\(")
 
 
 def _in_files(equation):
