@@ -4,8 +4,8 @@
     python -m lessons 5          one
     python -m lessons --list     what there is
 
-A lesson is a plain script in `# %%` cells. Read it in an editor that runs cells one by one, or run it as a whole.
-None needs a download.
+A lesson is a plain script in `# %%` cells. Read it in an editor that runs cells one by one, or run it as a whole: then out/index.html
+has what it said and drew, to be read in a browser. None needs a download.
 """
 
 LESSONS = {                                # number: module, title in English, title in Chinese (the lecture's sections)
@@ -16,4 +16,7 @@ LESSONS = {                                # number: module, title in English, t
     4: ("l04_triplet_loss", "triplet loss", "四 · Triplet 损失"),
     5: ("l05_what_is_style_transfer", "what is neural style transfer", "五 · 什么是神经风格迁移"),
     6: ("l06_what_deep_convnets_learn", "what are deep ConvNets learning", "六 · 深度卷积网络学习什么"),
+    7: ("l07_cost_function", "the cost function", "七 · 代价函数"),
+    8: ("l08_content_cost", "the content cost", "八 · 内容代价函数"),
+    9: ("l09_style_cost", "the style cost", "九 · 风格代价函数"),
 }

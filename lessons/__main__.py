@@ -1,13 +1,12 @@
-"""python -m lessons [NUMBER ...]: runs lessons from first cell to last, each in a fresh namespace of its own."""
+"""python -m lessons [NUMBER ...]: runs lessons from first cell to last, each in a fresh namespace of its own, and writes their pages."""
 
 import argparse
 import contextlib
-import runpy
 import sys
 import time
 from pathlib import Path
 
-from lessons import LESSONS
+from lessons import LESSONS, cells, equations, pages
 from scratchnet.__main__ import spoken
 
 LIST = "\n".join(f"  {number}  {title}  ({chinese})" for number, (_, title, chinese) in LESSONS.items())
@@ -15,13 +14,14 @@ LIST = "\n".join(f"  {number}  {title}  ({chinese})" for number, (_, title, chin
 
 @spoken
 def main(words=None):
-    """Runs the lessons asked for. -> exit code: 0 done, 2 no such lesson or misspelt, 130 stopped."""
+    """Runs the lessons asked for, and writes index.html. -> exit code: 0 done, 1 one failed, 2 no such lesson or misspelt, 130 stopped."""
     parser = argparse.ArgumentParser(prog="python -m lessons", description="Lessons to run and to read:\n\n" + LIST,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="which lessons (default: all)")
     parser.add_argument("--quick", action="store_true", help="smaller pictures, fewer steps: a look, not a result")
     parser.add_argument("--ask", action="store_true", help="wait for Enter after each prediction, so that you make one")
-    parser.add_argument("--out", type=Path, default=Path("out/lessons"), metavar="DIR", help="where pictures go (default: out/lessons)")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR",
+                        help="where the pages and pictures go: DIR/index.html (default: out)")
     parser.add_argument("--list", action="store_true", help="only say what there is")
     arguments = parser.parse_args(words)
     if arguments.list:
@@ -31,22 +31,36 @@ def main(words=None):
     if unknown:
         print(f"lessons: no lesson {', '.join(unknown)}. There are:\n{LIST}", file=sys.stderr)
         return 2
+    numbers, out = list(map(int, arguments.numbers or LESSONS)), arguments.out
     try:
-        for word in arguments.numbers or LESSONS:
-            run(int(word), arguments.quick, arguments.out, ask if arguments.ask else print)
+        pages.begin(out)
+        failed = [n for n in numbers if run(n, arguments.quick, out, ask if arguments.ask else print).state == "failed"]
+        right = check_equations(out)
     except KeyboardInterrupt:
         print("\nstopped.", file=sys.stderr)
         return 130
-    return 0
+    print(f"To read it all: {out / 'index.html'}")
+    if failed:
+        print(f"lessons: {', '.join(map(str, failed))} failed; see above, and the page.", file=sys.stderr)
+    return 1 if failed or not right else 0
 
 
-def run(number, quick=False, out=Path("out/lessons"), predict=print):
-    """One lesson, cell after cell. -> what it has defined, {name: value}"""
-    begun = time.perf_counter()
-    path = Path(__file__).with_name(LESSONS[number][0] + ".py")
-    names = runpy.run_path(str(path), {"settings": (quick, Path(out), predict)})
-    print(f"\n({time.perf_counter() - begun:.0f} s)\n")
-    return names
+def run(number, quick=False, out=Path("out"), predict=print):
+    """One lesson, cell after cell, and its page. -> the lesson as it ran, a cells.Lesson"""
+    lesson = pages.read(number)
+    cells.run(lesson, quick, Path(out), predict)
+    pages.write_lesson(lesson, Path(out))
+    print(f"\n({lesson.seconds:.0f} s)\n")
+    return lesson
+
+
+def check_equations(out):
+    """The page of equations, with every gradient checked. -> are all right?"""
+    begun, verdicts = time.perf_counter(), equations.verdicts()
+    pages.write_equations(verdicts, out)
+    right = sum(report.passed for report in verdicts.values())
+    print(f"The equations: {right} of {len(verdicts)} gradients are right ({time.perf_counter() - begun:.0f} s)")
+    return right == len(verdicts)
 
 
 def ask(question):

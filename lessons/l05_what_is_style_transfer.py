@@ -9,7 +9,7 @@ print(__doc__)
 # %% `python -m lessons 5 --quick --ask --out DIR` sets these; cell by cell you get the defaults
 from pathlib import Path
 
-quick, out, predict = globals().get("settings", (False, Path("out/lessons"), print))
+quick, out, predict = globals().get("settings", (False, Path("out"), print))
 out.mkdir(parents=True, exist_ok=True)
 
 # %% 1. Style, by hand: which channels are active together, wherever it is

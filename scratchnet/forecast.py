@@ -21,7 +21,7 @@ def memory(net, shape, content_layer=CONTENT_LAYER, lam=None, strip=None, rememb
     """Bytes that style transfer of a picture of this shape needs at its peak, the running program included.
 
     strip       rows of a strip, as TotalCost takes it
-    remembered  pictures that the optimiser keeps and makes on its way: 4 for Adam, 2 history + 4 for L-BFGS
+    remembered  pictures that the optimiser keeps and makes on its way: 4 for Adam, 2 history + 6 for L-BFGS
     masks       how many styles have a region of their own
     """
     keep = {content_layer, *check_layers(net, content_layer, LAM if lam is None else lam)}

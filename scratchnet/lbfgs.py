@@ -26,15 +26,16 @@ BLOCK = 4096                   # numbers that BLAS adds up at once: longer sums 
 class LBFGS:
     """x := x + a d,   d = -H dJ/dx: Newton's way down, H being a guess at the inverse of the curvature from the last steps.
 
-    Every step teaches one pair: s = x_new - x, and y = g_new - g, what the gradient g = dJ/dx did on the way. From H = I s.y / y.y,
-    with the last pair, each pair in turn, the oldest first, makes H such that H y = s, changing as little as it can:
+    Every step teaches one pair: s = x_new - x, and y = g_new - g, what the gradient g = dJ/dx did on the way. H begins as I s.y / y.y,
+    of the last pair; then each pair in turn, the oldest first, makes it such that H y = s, and changes it as little as it can:
 
         H := (I - rho s y^T) H (I - rho y s^T) + rho s s^T,      rho = 1 / s.y                                       BFGS
 
     H would be a matrix of n x n. `direction` multiplies by it without ever writing it down: that is the L, limited memory.
-    One step is one iteration. Its line search asks for J at some lengths a, the first time with the steepest entry of x moved by
-    0.01 of the largest (2.5 of 255 grey levels of a picture: for a longer a the search takes few trials, whatever the scale of J), then
-    with a = 1, which is Newton's own. There is no clipping: a clipped s does not belong to its y. Clip when you save.
+    One step is one iteration. Its line search tries a = 1 first, which is Newton's own. The very first step, which knows no curvature,
+    first moves the steepest entry of x by 0.01 of the largest: in a picture 2.5 of 255 grey levels, whatever the scale of J and however
+    many pixels there are, and from there a longer a is found in few trials. (1 / ||g||_1, which is common, depends on both.)
+    There is no clipping: a clipped s does not belong to its y. Clip when you save.
 
     history          how many pairs are remembered; each takes twice the memory of x
     c1, c2           of the strong Wolfe conditions, see line_search
@@ -46,7 +47,7 @@ class LBFGS:
     evaluations      how often f was called, in all               t         steps taken
     stopped          why it does not go on, in words; "" while it does. step then returns x as it is, until it is given another
     restarts         how often the memory was emptied, because nothing along d lowered J: the step is tried again down the gradient
-    Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5.  First length: Hager & Zhang 2005, section 4, I0.
+    Source: Nocedal & Wright 2006, algorithms 7.4 and 7.5.  First length: Hager & Zhang 2005, section 4.
     """
 
     def __init__(self, history=100, c1=1e-4, c2=0.9, max_evaluations=20, tolerance=None, patience=10):
@@ -93,7 +94,7 @@ class LBFGS:
         """The memory, at an x that no step led to."""
         if not math.isfinite(at.J):
             raise NumericsError(f"J or its gradient is not finite at step {self.t}, at the x that L-BFGS was given: give it another.")
-        return self.memory._replace(at=at, quiet=0, stopped="", steepest=self.memory.steepest or _largest(at.g))
+        return self.memory._replace(at=at, quiet=0, steepest=_largest(at.g))
 
     def _moved(self, value, memory):
         """The memory after one step from memory.at, or with the reason why there is none."""
@@ -101,8 +102,8 @@ class LBFGS:
         epsilon = float(max(np.finfo(array.dtype).eps for array in at.x.values()))
         rounding = ROUNDING * epsilon
         if _largest(at.g) <= epsilon * memory.steepest:
-            return memory._replace(stopped=f"the gradient is zero to rounding: its largest entry is {_largest(at.g):.2g}, where the first "
-                                           f"gradient had {memory.steepest:.2g}")
+            return memory._replace(stopped=f"the gradient is zero to rounding: its largest entry is {_largest(at.g):.2g}, and was "
+                                           f"{memory.steepest:.2g} at the x that was given")
         trial = self._search(value, at, memory.pairs, rounding)
         if trial.at is at and memory.pairs:
             memory = memory._replace(pairs=(), restarts=memory.restarts + 1)
@@ -152,7 +153,7 @@ class LBFGS:
         for key, array in state.items():
             vector, dot, name = key.partition(".")
             if dot:
-                vectors.setdefault(vector, {})[name] = np.array(array)
+                vectors.setdefault(vector, {})[name] = np.asarray(array)
         pairs = [(vectors[f"s{k}"], vectors[f"y{k}"]) for k in range(len(vectors) // 2 - 1)]
         self.memory = _Memory(at=_Point(vectors["x"], float(state["J"]), vectors["g"]) if vectors else None,
                               pairs=tuple(_Pair(s, y, _dot(s, y)) for s, y in pairs),
@@ -201,7 +202,7 @@ class _Memory(NamedTuple):
     evaluations: int = 0
     restarts: int = 0
     quiet: int = 0             # steps in a row that hardly changed J
-    steepest: float = 0.0      # largest entry of the first gradient
+    steepest: float = 0.0      # largest entry of the gradient at the last x that no step led to
     stopped: str = ""
 
 

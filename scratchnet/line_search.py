@@ -12,8 +12,8 @@ optimiser ends there "for no reason". So where phi(a) is within `noise` of phi(0
 
     phi'(a) <= (2 c1 - 1) phi'(0)          what the first condition says of a parabola through both slopes
 
-Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, in one loop here. Hager & Zhang 2005, eq. 4.1 and 2.8: approximate Wolfe
-conditions, the secant. Different from Nocedal & Wright: a length at which both conditions hold is taken even if J was lower at `low`.
+Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, in one loop here. Hager & Zhang 2005, section 4: approximate Wolfe conditions,
+the secant. Different from Nocedal & Wright: a length at which both conditions hold is taken even if J was lower at `low`.
 """
 
 import math

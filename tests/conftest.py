@@ -1,6 +1,9 @@
 """What all tests share: where the real data lies, and how hypothesis looks for trouble."""
 
+import contextlib
+import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,3 +37,18 @@ def _real_tests_need_the_data(request):
     """The rule belongs to the marker: a test marked real obeys it even if it forgets to ask for the folder."""
     if request.node.get_closest_marker("real"):
         request.getfixturevalue("data_folder")
+
+
+@pytest.fixture(scope="session")
+def quick_lessons(tmp_path_factory):
+    """All lessons, run once with --quick from a folder of nobody's. -> (that folder, exit code, {number: what it printed}).
+
+    Their pages and pictures are in "a/new folder" under it.
+    """
+    from lessons import __main__ as lessons
+    elsewhere, printed = tmp_path_factory.mktemp("lessons"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.chdir(elsewhere)
+        code = lessons.main(["--quick", "--out", "a/new folder"])
+    parts = re.split(r"(?m)^(?=Lesson \d+: )", printed.getvalue())
+    return elsewhere, code, {int(re.match(r"Lesson (\d+)", part)[1]): part for part in parts if part}

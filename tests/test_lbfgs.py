@@ -87,6 +87,8 @@ def test_at_zero_the_first_length_comes_from_J():
     f = Counted(lambda x: (0.5 * float((x[0] - 1) ** 2), x - 1))
     LBFGS().step(f, np.zeros(1))
     assert f.asked[1][0] == pytest.approx(0.005, rel=1e-14)
+    f = Counted(lambda x: (0.5 * float((x[0] - 1) ** 2) - 0.5, x - 1))                # and where J is 0 too, it is 1
+    assert LBFGS().step(f, np.zeros(1))[0] == 1 and len(f.asked) == 2
 
 
 # ---- the direction -------------------------------------------------------------------------------------------------------
@@ -138,6 +140,15 @@ def test_a_pair_is_the_way_and_what_the_gradient_did_on_it():
         x = new
 
 
+def test_where_there_is_no_curvature_nothing_is_learnt():
+    """A straight slope: y = 0, and s.y = 0 would have to be divided by. A hilltop: s.y < 0."""
+    for f in (lambda x: (float(-x.sum()), -np.ones_like(x)), lambda x: (float(-x @ x) / 2, -x)):
+        opt = LBFGS(max_evaluations=4)
+        x, costs = run(opt, f, np.array([1., 2]), 5)
+        assert all(b < a for a, b in zip(costs, costs[1:])) and len(costs) == 5
+        assert not any(name.startswith("s0") for name in opt.state())
+
+
 def test_only_the_last_pairs_are_remembered():
     short, long = LBFGS(history=3), LBFGS(history=5)
     x, _ = run(short, rosenbrock, valley_start(6), 8)
@@ -178,8 +189,8 @@ def test_the_end_of_the_bent_valley(n, dtype, near):
     assert all(b <= a * (1 + 2e-6) for a, b in zip(costs, costs[1:]))
 
 
-@settings(deadline=None, max_examples=50)
-@given(some.integers(0, 2 ** 32 - 1), some.integers(1, 30), some.floats(1, 1e6), some.floats(1e-6, 1e6))
+@settings(deadline=None, max_examples=30)
+@given(some.integers(0, 2 ** 32 - 1), some.integers(1, 20), some.floats(1, 1e6), some.floats(1e-6, 1e6))
 def test_bowls_of_any_shape_and_scale(seed, n, condition, scale):
     rng = np.random.default_rng(seed)
     Q, _ = np.linalg.qr(rng.standard_normal((n, n)))
@@ -237,14 +248,14 @@ def test_stops_where_the_gradient_is_zero():
     opt, x = LBFGS(), np.zeros(3)
     same, J = opt.step(bowl, x)
     assert same is x and J == 0 and opt.evaluations == 1 and opt.t == 0
-    assert opt.stopped == "the gradient is zero to rounding: its largest entry is 0, where the first gradient had 0"
+    assert opt.stopped == "the gradient is zero to rounding: its largest entry is 0, and was 0 at the x that was given"
 
 
 def test_stops_where_no_step_lowers_J():
-    opt, x = LBFGS(), np.array([1.])
-    same, J = opt.step(lambda x: (float(-x[0]), np.array([1.])), x)                    # J falls to the right, the gradient says left
-    assert same is x and J == -1
-    assert opt.stopped == "no step along the direction lowers J = -1 any more, not even one down the gradient, whose largest entry is 1"
+    opt, x = LBFGS(max_evaluations=10_000), np.array([1.])
+    same, J = opt.step(lambda x: (float(1 - x[0]), np.array([1.])), x)                 # J falls to the right, the gradient says left
+    assert same is x and J == 0 and opt.evaluations < 30                # no shorter a than one that changes x
+    assert opt.stopped == "no step along the direction lowers J = 0 any more, not even one down the gradient, whose largest entry is 1"
 
 
 def test_stops_where_J_hardly_changes():
@@ -255,13 +266,17 @@ def test_stops_where_J_hardly_changes():
 
 
 def test_one_large_change_begins_the_count_again():
-    """Of the steps that changed J by less than a thousandth."""
-    opt, quiet = LBFGS(tolerance=1e-3, patience=2), []
-    x = valley_start(4)
-    while not opt.stopped:
-        x, _ = opt.step(rosenbrock, x)
-        quiet.append(int(opt.state()["quiet"]))
-    assert quiet[:3] == [0, 0, 0] and all(b in (0, a + 1) for a, b in zip(quiet, quiet[1:]))
+    """Of the steps that changed J by less than a tenth."""
+    opt, x, counts, costs = LBFGS(tolerance=0.1, patience=1000), valley_start(10), [], []
+    for _ in range(40):
+        x, J = opt.step(rosenbrock, x)
+        counts.append(int(opt.state()["quiet"]))
+        costs.append(J)
+    expected = 0
+    for count, J, J_new in zip(counts, costs, costs[1:]):
+        expected = expected + 1 if J - J_new <= 0.1 * J else 0
+        assert count == expected
+    assert any(a > 1 and b == 0 for a, b in zip(counts, counts[1:]))
 
 
 def test_when_stopped_x_stays_and_f_is_not_called():
@@ -278,6 +293,10 @@ def test_another_x_sets_it_going_again():
     assert opt.stopped
     x, J = opt.step(bowl, np.array([30., -20]))
     assert J == bowl(np.array([30., -20]))[0] and bowl(x)[0] < J and not opt.stopped
+    slow = LBFGS(tolerance=0.6, patience=4)
+    run(slow, lambda x: (10 + bowl(x)[0], bowl(x)[1]), np.array([1., 1, 1]), 3)
+    slow.step(lambda x: (10 + bowl(x)[0], bowl(x)[1]), np.array([1., 2, 1]))
+    assert int(slow.state()["quiet"]) == 1                              # of the steps from there
 
 
 def grainy(x):
@@ -320,9 +339,11 @@ def test_when_the_memory_misleads_it_is_emptied_once(times):
     opt = LBFGS(max_evaluations=3)
     x, _ = run(opt, rosenbrock, valley_start(4), 5)
     opt = spoiled(opt, times)
+    before = opt.evaluations
     with np.errstate(over="ignore", invalid="ignore"):
         new, J = opt.step(rosenbrock, x)
     assert rosenbrock(new)[0] < J and opt.restarts == 1 and not opt.stopped
+    assert opt.evaluations - before <= (3 if times < 0 else 6)          # up is not tried
     assert [name for name in opt.state() if name[0] in "sy" and "." in name] == ["s0.x", "y0.x"]
     run(opt, rosenbrock, new, 3)
     assert opt.restarts == 1

@@ -21,6 +21,9 @@ PICTURES = {
     4: {"l04_one_anchor.png", "l04_curves.png"},
     5: {"l05_stages.png", "l05_curves.png"},
     6: {"l06_layers.png", "l06_unit.png"},
+    7: {"l07_stages.png", "l07_ways_down.png"},
+    8: {"l08_layers.png"},
+    9: {"l09_together.png", "l09_lambda.png"},
 }
 
 
@@ -32,22 +35,29 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", LESSONS)
-def test_each_lesson_runs_and_leaves_its_pictures(number, elsewhere, capsys):
-    assert lessons.main([str(number), "--quick", "--out", "a/new folder"]) == 0
-    printed = capsys.readouterr().out
+def test_each_lesson_runs_and_leaves_its_pictures(number, quick_lessons):
+    folder, _, printed = quick_lessons
     _, title, chinese = LESSONS[number]
+    printed, page = printed[number], (folder / "a/new folder" / f"{LESSONS[number][0]}.html").read_text(encoding="utf-8")
+    assert '<meta name="lesson-state" content="ran">' in page, printed[-2000:]
     assert printed.startswith(f"Lesson {number}: {title}") and chinese in printed.splitlines()[0]
     assert printed.count("Predict:") >= 2 and "One for you" in printed
-    left = {path.name: path for path in (elsewhere / "a/new folder").iterdir()}
+    left = {path.name: path for path in (folder / "a/new folder").glob(f"l{number:02}_*.png")}
     assert set(left) == PICTURES[number]
     for path in left.values():
         assert images.load(path).std() > 0.02         # something is drawn on it
-    assert os.listdir(elsewhere) == ["a"]
+
+
+def test_the_lessons_write_nowhere_but_into_out_and_say_that_all_is_well(quick_lessons):
+    folder, code, printed = quick_lessons
+    assert code == 0 and set(printed) == set(LESSONS) and os.listdir(folder) == ["a"]
+    assert printed[max(LESSONS)].rstrip().endswith("To read it all: a/new folder/index.html")
 
 
 def test_ask_waits_after_each_prediction_and_not_for_ever(elsewhere, capsys, monkeypatch):
     waited = []
     monkeypatch.setattr("builtins.input", lambda prompt: waited.append(prompt))
+    monkeypatch.setattr(lessons, "check_equations", lambda out: True)
     lessons.main(["0", "--quick", "--ask", "--out", "out"])
     assert len(waited) == 6
 
@@ -95,7 +105,7 @@ def test_a_terminal_without_chinese_still_shows_the_rest():
     assert ran.returncode == 0 and b"layers and gradients  (? ? ????)" in ran.stdout
 
 
-def test_ctrl_c_stops_without_a_traceback(monkeypatch, capsys):
+def test_ctrl_c_stops_without_a_traceback(elsewhere, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
     monkeypatch.setattr(lessons, "run", stopped)

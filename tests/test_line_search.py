@@ -58,6 +58,24 @@ def test_a_parabola_by_hand():
     assert asked == pytest.approx([0.01, 0.1, 1.0]) and found.a == pytest.approx(1) and found.at == f"at {found.a}"
 
 
+def test_where_J_still_falls_the_cubic_looks_ahead():
+    asked = []
+    strong_wolfe(along(lambda a: (a - 1) ** 2, lambda a: 2 * (a - 1), asked), Trial(0.0, 1.0, -2.0), 0.3, c2=0.5)
+    assert asked == pytest.approx([0.3, 1])
+
+
+def test_beyond_a_hill_it_turns_back():
+    """The second trial is lower than the start and J falls there, but it is higher than the first: the minimum lies between the two."""
+    values, asked = iter([(-1.0, -0.9), (-0.5, -0.9), (-1.5, 0.0)]), []
+
+    def phi(a):
+        asked.append(a)
+        return Trial(a, *next(values))
+
+    strong_wolfe(phi, Trial(0.0, 0.0, -1.0), 1.0, c2=0.5)
+    assert asked[0] == 1 < asked[2] < asked[1]
+
+
 def test_from_too_far_the_cubic_comes_back():
     asked = []
     phi = along(lambda a: (a - 1) ** 2, lambda a: 2 * (a - 1), asked)

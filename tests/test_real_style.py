@@ -26,7 +26,8 @@ def test_tuebingen_takes_on_the_starry_night(data_folder, tmp_path):
 def test_the_estimate_of_memory_holds(data_folder):
     """Within 25 % of what the system counted."""
     estimate, measured = numbers_of(
-        "import numpy as np; from scratchnet import models, style; C = np.random.default_rng(0).random((1, 300, 400, 3), np.float32); "
+        "import numpy as np; from scratchnet import forecast, models, style; "
+        "C = np.random.default_rng(0).random((1, 300, 400, 3), np.float32); "
         "net = models.vgg19(sys.argv[1]).freeze(); cost = style.TotalCost(net, C, C); cost(C); cost(C); "
-        "print(style.memory(net, C.shape) / 2 ** 20, peak())", data_folder / "weights/vgg19_conv.npz")
+        "print(forecast.memory(net, C.shape) / 2 ** 20, peak())", data_folder / "weights/vgg19_conv.npz")
     assert 0.75 * measured <= estimate <= 1.25 * measured, (estimate, measured)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchnet import activations, face_losses, gradcheck, layers, normalisation, style_costs
+from scratchnet import activations, face_losses, gradcheck, layers, normalisation, style_costs, total_cost
 from scratchnet.errors import ShapeError
+from scratchnet.models import random_filters
 from scratchnet.network import Branches, Network, Residual
 
 
@@ -61,11 +62,28 @@ def _style(normalise):
     return check
 
 
+def _gram(rng):
+    a, R = rng.standard_normal((1, 4, 5, 3)), rng.standard_normal((3, 3))
+    f = lambda a: (np.sum(style_costs.gram(a) * R), style_costs.through_gram(a, R + R.T))      # dJ/dG = R, twice its symmetric part
+    return gradcheck.check(f, a)
+
+
 def _whole_style(rng):
     G_S = {"relu1_1": np.eye(3), "relu2_1": np.ones((2, 2))}
     lam = {"relu1_1": 0.3, "relu2_1": 0.7}
     a = {"relu1_1": rng.standard_normal((1, 4, 4, 3)), "relu2_1": rng.standard_normal((1, 2, 2, 2))}
     return gradcheck.check(lambda a: style_costs.style_cost(G_S, a, lam), a)
+
+
+def _total(rng):
+    C, S, G = (rng.random((1, 8, n_W, 3)) for n_W in (8, 9, 8))
+    net = random_filters(channels=(4, 5, 6))
+    cost = total_cost.TotalCost(net, C, S, "relu2_1", {"relu1_1": 0.3, "relu3_1": 0.7}, tv=0.1)
+
+    def f(G):
+        step, dG = cost(G)
+        return step.J, dG
+    return gradcheck.check(f, G)
 
 
 def _cross_entropy(rng):
@@ -137,12 +155,14 @@ CASES = {                                             # what is checked: a funct
     "Branches": _layer(_inception, 2, 5, 5, 3),
     **{f"content_cost, {name}": _content(name) for name in style_costs.CONTENT},
     **{f"layer_style_cost, {name}": _style(name) for name in style_costs.STYLE},
+    "gram, and through_gram": _gram,
     "style_cost": _whole_style,
     "total_variation": _cost(style_costs.total_variation, (1, 5, 6, 3)),
     "contrastive_loss": _contrastive,
     **{f"triplet_loss, {distance}, {form}": _triplet(distance, form) for distance in face_losses.DISTANCE for form in face_losses.FORM},
     **{f"pair_loss, {difference}": _pair(difference) for difference in face_losses.DIFFERENCE},
     "a small VGG, down to its pixels": _small_network,
+    "TotalCost, down to the pixels": _total,
 }
 
 

@@ -19,6 +19,7 @@ from scratchnet.colours import KEEP
 from scratchnet.datasets import swirling_sky
 from scratchnet.errors import NumericsError, ShapeError
 from scratchnet.models import MODELS, random_filters, small_vgg
+from scratchnet.models.small_vgg import UNITS
 from scratchnet.optimizers import OPTIMIZERS
 from scratchnet.presets import PRESETS
 
@@ -28,6 +29,7 @@ TRAINED = dict(start="content", content_layer=total_cost.CONTENT_LAYER, style_la
 SHIPPED = {**TRAINED, "alpha": 0.35}                   # measured: benchmarks/shipped_network.py
 UNTRAINED = dict(start="noise", content_layer="relu2_1", style_layers={f"relu{b}_1": 0.25 for b in (1, 2, 3, 4)}, alpha=0.02,
                  learning_rate=0.1)                    # found by looking: strokes all over, and a face still to be seen
+SMALL = "small_vgg, which ships with scratchnet"
 ROOM = 0.9                                            # of the free memory may be taken
 
 
@@ -37,7 +39,7 @@ def run(arguments):
     net, source = _network(arguments, fill=not resumed)
     C, styles = _pictures(arguments)
     if not resumed:
-        style_options.fill_from_sizes(arguments, *C.shape[1:3])
+        style_options.fill_from_sizes(arguments, *C.shape[1:3], UNITS if source is SMALL else None)
     settings = _settings(arguments, net, C, styles)
     folder = _folder(arguments)
     with run_folder.mine(folder):
@@ -116,8 +118,7 @@ def _go_on(painting, files, steps):
 
 def _network(arguments, fill):
     """The network, and a line that says where its parameters come from. With `fill`, options that hang on it get their defaults."""
-    pool = arguments.pool or (PRESETS[arguments.preset].pool if arguments.preset else None)
-    pool = pool or "max"
+    pool = arguments.pool or (PRESETS[arguments.preset].pool if arguments.preset else "max")
     if arguments.weights:
         name = arguments.network or (arguments.weights if arguments.weights in MODELS else "vgg19")
         if name not in MODELS:
@@ -127,7 +128,9 @@ def _network(arguments, fill):
     elif arguments.network in (None, "small_vgg"):
         if arguments.pool == "avg":
             raise ShapeError("small_vgg was trained with max pooling and has no other. --pool avg is for vgg19 and vgg16.")
-        net, source, defaults = small_vgg(), "small_vgg, which ships with scratchnet", SHIPPED
+        if pool == "avg":
+            print("The preset's avg pooling is max pooling here, with which small_vgg was trained.")
+        net, source, defaults, arguments.pool = small_vgg(), SMALL, SHIPPED, "max"
     elif arguments.network == "random_filters":
         net, source, defaults = random_filters(arguments.seed or 0), "a small VGG of random filters", UNTRAINED
     else:
@@ -206,11 +209,11 @@ def _folder(arguments):
 def _painting(arguments, net, C, styles, settings):
     """The run, at its start."""
     start = arguments.start if arguments.start in style.STARTS else images.load(arguments.start)
-    options = {"learning_rate": arguments.learning_rate} if arguments.optimizer != "lbfgs" else {"history": arguments.history}
+    own = {"history": arguments.history} if arguments.optimizer == "lbfgs" else {"learning_rate": arguments.learning_rate}
     keep = KEEP[arguments.colours]
     given = [keep.before(C, one.picture) for one in styles]
     styles = [style.Style(S, one.weight, one.mask) for (_, S), one in zip(given, styles)]
     clip = PRESETS[arguments.preset].clip if arguments.preset and arguments.optimizer != "lbfgs" else None
-    return style.Painting(net, given[0][0], styles, start, arguments.mix, arguments.seed, arguments.noise,
-                          OPTIMIZERS[arguments.optimizer](**options), arguments.scales, arguments.per_scale, arguments.balance, clip,
-                          **settings)
+    optimizer = OPTIMIZERS[arguments.optimizer](**own, **arguments.rates)
+    return style.Painting(net, given[0][0], styles, start, arguments.mix, arguments.seed, arguments.noise, optimizer, arguments.scales,
+                          arguments.per_scale, arguments.balance, clip, **settings)

@@ -67,7 +67,7 @@ class StyleFolder:
             found = readers.read(self.folder / "stages.npz", kinds="u")
         except (FileNotFoundError, WeightsError):      # pictures of the way are nice to have, and no reason to refuse the run
             found = {}
-        self.stages = {int(name[1:]): G for name, G in found.items() if int(name[1:]) < run.i}
+        self.stages = {int(name[1:]): G for name, G in found.items() if int(name[1:]) <= run.history[-1]["i"]}
 
     def add(self, step):
         """A Step that was made."""

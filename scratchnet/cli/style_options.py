@@ -17,7 +17,7 @@ from scratchnet.optimizers import OPTIMIZERS
 from scratchnet.presets import PRESETS
 from scratchnet.style_costs import CONTENT
 
-LEARNING_RATES = {"gd": 100.0, "momentum": 100.0, "adam": style.LEARNING_RATE, "lbfgs": None}        # in pixels of [0, 1]
+RATE_PER_PIXEL = {"gd": 1 / 4, "momentum": 1 / 2}      # of the longer side: found by trying, 48 to 256 pixels, --normalise relative
 EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, tv=0.0, normalise="relative", mix=0.6, noise="white", seed=0, pool="max",
                   per_scale=style.PER_SCALE, colours="style", balance=False, every=25, precision="float32")
 COARSEST = 512                                        # above it a picture is painted coarse to fine, by halves down to at most this
@@ -68,7 +68,7 @@ def add_arguments(parser):
     add("--seed", type=int, help="of the noise and of random filters (default: 0)")
     add("--optimizer", choices=[*OPTIMIZERS], help="gradient descent, momentum, Adam or L-BFGS (default: adam)")
     add("--learning-rate", type=number(0), help=f"default: {style.LEARNING_RATE} for adam (0.1 with random filters), "
-                                                f"{LEARNING_RATES['gd']:g} for gd and momentum; lbfgs has none")
+                                                "a quarter of the longer side for gd, half of it for momentum; lbfgs has none")
     add("--history", type=whole(1), metavar="PAIRS",
         help=f"pairs of steps that lbfgs remembers (default: {MANY_PAIRS}; {FEW_PAIRS} above half a megapixel)")
     add("--steps", type=whole(0), metavar="N", help="updates of the picture, in all (default: 100, and 100 more for each coarse scale)")
@@ -97,35 +97,52 @@ def add_arguments(parser):
 
 
 def fill(arguments, of_network):
-    """Every option that was not given, from the preset, the network's own defaults, and everybody's. Changes `arguments`."""
-    preset = PRESETS[arguments.preset].options() if arguments.preset else {}
+    """Every option that was not given, from the preset, the network's own defaults, and everybody's; but not yet what hangs on the size
+    of C. Changes `arguments`."""
+    later = ("alpha", "style_layers", "tv", "learning_rate") if arguments.preset else ("learning_rate",)
+    preset = {"scales": [], **PRESETS[arguments.preset].options()} if arguments.preset else {}
+    arguments.rates, arguments.of_network = {}, of_network
     for source in (preset, of_network, EVERYBODYS):
         for name, value in source.items():
-            if getattr(arguments, name, None) is None:
+            if getattr(arguments, name, None) is None and name not in later:
                 setattr(arguments, name, value)
-    if arguments.learning_rate is None:
-        arguments.learning_rate = LEARNING_RATES[arguments.optimizer]
     if arguments.optimizer == "lbfgs" and arguments.learning_rate is not None:
         raise ShapeError(f"--learning-rate {arguments.learning_rate:g}: lbfgs finds its step itself. Leave it out.")
     if arguments.history is not None and arguments.optimizer != "lbfgs":
         raise ShapeError(f"--history {arguments.history}: only lbfgs remembers pairs. Leave it out, or take --optimizer lbfgs.")
 
 
-def fill_from_sizes(arguments, n_H, n_W):
-    """What hangs on the size of C: coarse scales, how many steps they take, how many pairs L-BFGS keeps. Changes `arguments`."""
+def fill_from_sizes(arguments, n_H, n_W, units):
+    """What hangs on the size of C: a preset's weights and rates, coarse scales and how many steps they take, how many pairs L-BFGS keeps.
+
+    units  of the network's layers, where it is no VGG-19 but imitates one; see presets.Preset.fitted.   Changes `arguments`.
+    """
     longer = max(n_H, n_W)
+    if arguments.preset:
+        preset = PRESETS[arguments.preset].fitted((1, n_H, n_W, 3), units)
+        rates = preset.rates if preset.optimizer == arguments.optimizer else {}
+        arguments.rates = {name: value for name, value in rates.items() if name != "learning_rate"}
+        for name, value in {**preset.options(), "learning_rate": rates.get("learning_rate")}.items():
+            if getattr(arguments, name) is None:
+                setattr(arguments, name, value)
+    if arguments.learning_rate is None and arguments.optimizer == "adam":
+        arguments.learning_rate = arguments.of_network.get("learning_rate")
+    del arguments.of_network
+    if arguments.learning_rate is None and arguments.optimizer != "lbfgs":
+        arguments.learning_rate = longer * RATE_PER_PIXEL.get(arguments.optimizer, 0) or style.LEARNING_RATE
     if arguments.scales is None:
-        halves = [longer // 2 ** k for k in range(1, 12) if longer // 2 ** (k - 1) > COARSEST]
-        arguments.scales = halves[::-1]
+        arguments.scales = [longer // 2 ** k for k in range(12, 0, -1) if longer // 2 ** (k - 1) > COARSEST]
+    if arguments.scales and arguments.scales[-1] >= longer:
+        raise ShapeError(f"--scales {','.join(map(str, arguments.scales))}: expected sizes below {longer}, the longer side of C.")
     coarse = len(arguments.scales) * arguments.per_scale
     if arguments.history is None and arguments.optimizer == "lbfgs":
         arguments.history = FEW_PAIRS if n_H * n_W > MANY_PIXELS else MANY_PAIRS
     if arguments.steps is None:
         arguments.steps = EVERYBODYS["steps"] + coarse
     if coarse and arguments.steps <= coarse:
-        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {', '.join(map(str, arguments.scales))} take {coarse} of them, and "
-                         f"the picture would end at one of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or "
-                         "--scales none.")
+        scales = ", ".join(map(str, arguments.scales))
+        raise ShapeError(f"--steps {arguments.steps}: the coarse scales {scales} take {coarse} of them, so that the picture would end at "
+                         f"one of these. Give more steps, a smaller --per-scale (now {arguments.per_scale}), or --scales none.")
 
 
 # ------------------------------------------------------------------------------------------------------- a run gone on with

@@ -22,7 +22,7 @@ def say(arguments, net, source, C, styles, settings):
 
 def counted(arguments, styles):
     """What forecast.memory counts besides the network."""
-    remembered = 2 * arguments.history + 4 if arguments.optimizer == "lbfgs" else 4
+    remembered = 2 * arguments.history + 6 if arguments.optimizer == "lbfgs" else 4
     return dict(content_layer=arguments.content_layer, lam=arguments.style_layers, remembered=remembered,
                 masks=sum(one.mask is not None for one in styles))
 
