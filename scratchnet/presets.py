@@ -145,8 +145,8 @@ PRESETS = {
         lam={l: 1000 / n_C ** 2 for l, n_C in zip(FIVE, CHANNELS)}, normalise="positions", pool="avg", start="noise", noise="gatys",
         steps=500,
         differs="the paper's alpha/beta, 1e-3 and others, are for the constants of \"lecture\", lambda = 1/5 and a VGG-19 rescaled to "
-                "mean activation 1, which is not published with it; the code starts from C with max pooling, 512 being its shorter side, "
-                "and goes on for 200 steps at 800; no line search"),
+                "mean activation 1, and do not carry over; the code starts from C with max pooling, 512 being its shorter side, and "
+                "goes on for 200 steps at 800; no line search"),
     "neural-style": Preset(
         source="jcjohnson/neural-style, neural_style.lua",
         lam=dict.fromkeys(FIVE, 1.0), alpha=5.0, beta=100.0, normalise="mean", tv=1e-3 / 2 * 256 ** 2 * 512 ** 2, input="256",
