@@ -10,9 +10,8 @@ A preset (scratchnet/presets.py) paints Tübingen as Starry Night through VGG-19
               Of ours the last step finished within so many evaluations counts.
     course-1, course-2     the assignment's two editions, by steps of Adam
 
-J of the first evaluation asks for the same formulas on the same pictures; how it falls from there is the optimiser's doing. With --peer
-PyTorch's L-BFGS without a line search, as the notebook had it, goes down the same J as ours does: what then lies between it and
-the published numbers is the pictures, what lies between it and ours the optimiser.
+With --peer PyTorch's L-BFGS without a line search, as the notebook had it, goes down the same J as ours does: what lies between the two
+is the optimiser; what lies between it and the published numbers is pictures and weights, which this benchmark cannot tell apart.
 FOLDER holds pictures/content/tubingen.jpg, pictures/style/starry_night.jpg and weights/vgg19_conv.npz.
 """
 
@@ -32,10 +31,10 @@ from scratchnet.presets import PRESETS
 
 @dataclass(frozen=True)
 class Trace:
-    """A published run.   points {evaluation or step: (J, J_content, J_style), as far as printed}; why ours are other numbers"""
+    """A published run.   points {evaluation or step: (J, J_content, J_style), as far as printed}; otherwise: what could make ours other numbers"""
 
     points: dict
-    why: str
+    otherwise: str
     side: int                                         # pixels of the shorter side
     changes: dict = None                              # what the run had otherwise than the preset
 
@@ -122,7 +121,7 @@ def table(trace, columns):
 
 
 def main():
-    """Paints, prints the table and why its columns differ."""
+    """Paints, prints the table and what was otherwise in the published run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", choices=TRACES)
     add_data(parser)
@@ -144,7 +143,7 @@ def main():
     print(f"C {C.shape[1]}x{C.shape[2]}, S {S.shape[1]}x{S.shape[2]}; {preset.optimizer}, {preset.pool} pooling, start {preset.start}")
     print("\n".join(table(trace, columns)))
     print(f"at {until}: " + ", ".join(f"{title} {found[until][0]:.6g}" for title, found in columns.items() if until in found))
-    print(f"Why: {trace.why}")
+    print(f"What is otherwise there: {trace.otherwise}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"published": trace.points, **columns}, indent=1))
     if arguments.out:
