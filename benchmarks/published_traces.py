@@ -31,7 +31,7 @@ from scratchnet.presets import PRESETS
 
 @dataclass(frozen=True)
 class Trace:
-    """A published run.   points {evaluation or step: (J, J_content, J_style), as far as printed}; otherwise: what could make ours other numbers"""
+    """A published run.   points {evaluation or step: (J, J_content, J_style), as far as printed}; otherwise: what could make ours differ"""
 
     points: dict
     otherwise: str
