@@ -128,8 +128,8 @@ IN_CHINESE = {                                        # the words of the short t
     "lecture": "课程", "function": "函数", "checked by": "如何检验", "the same": "同上",
     NUMBERS: "手算的数值", TORCH: "PyTorch 的数值", SCIPY: "SciPy 的数值", LOOP: "按定义写的循环", GRADIENT: "梯度检验",
     "MobileFaceNet in PyTorch": "PyTorch 的 MobileFaceNet", "VGG-19 in PyTorch": "PyTorch 的 VGG-19",
-    "5×5 by hand": "手算 5×5", "PyTorch's hooks on VGG-19": "PyTorch 在 VGG-19 上的 hook", "steps by hand": "手算的步骤",
-    "gradient check down to the pixels": "直到像素的梯度检验",
+    "5×5 by hand": "手算 5×5", "PyTorch's hooks on VGG-19": "PyTorch 在 VGG-19 上的 hook", "steps by hand": "手算的每一步",
+    "gradient check down to the pixels": "一直到像素的梯度检验",
 }
 UNDER_ANOTHER_NAME = {                                # what `scratchnet check` calls a check, where that is not the function's own name
     "network.Network": "a small VGG", "style_costs.through_gram": "gram", "style_costs.style_slope": "layer_style_cost"}
