@@ -1,6 +1,6 @@
 """One number of J turned at a time and everything else left as it was: three sheets of paintings, with what each of them costs.
 
-    python -m benchmarks.sweeps --out DIR [--data FOLDER] [--weights FILE] [--size 224] [--steps 100]
+    python -m benchmarks.sweeps --out DIR [--data FOLDER] [--weights FILE] [--size 224] [--steps 100] [--sheets ratio ...]
 
     ratio.png     alpha/beta over five decades
     lambda.png    lambda on one layer after the other, and on all
@@ -113,10 +113,10 @@ def line(numbers):
 
 def draw(path, C, S, painted, found, sweep, steps, network):
     """C and S, then the pictures, each with its numbers."""
-    shared = "the same noise" if sweep.shared["start"] == "noise" else "C"
+    start = "the same noise" if sweep.shared["start"] == "noise" else "C"
     titles = [f"{title}\nJ_content {page.short(found[title].J_content)}\nJ_style {page.short(found[title].J_style)}" for title in painted]
     alpha, beta = sweep.shared.get("alpha", "α"), "" if sweep.shared.get("beta") == 1 else "β "
-    subtitle = (f"J = {alpha} J_content + {beta}J_style + {sweep.shared['tv']} J_tv;   {network}, all from {shared}, "
+    subtitle = (f"J = {alpha} J_content + {beta}J_style + {sweep.shared['tv']} J_tv;   {network}, all from {start}, "
                 f"{steps} steps of L-BFGS")
     plots.contact_sheet(path, [C, S, *painted.values()], ["content, C", "style, S", *titles], columns=4, heading=(sweep.title, subtitle))
 
