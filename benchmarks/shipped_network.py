@@ -18,7 +18,7 @@ from tqdm import tqdm
 from benchmarks.data_folder import add_data
 from benchmarks.style_quality import SIZE, judge
 from scratchnet import images, models, style
-from scratchnet.cli.style import SHIPPED
+from scratchnet.cli.style import TRAINED
 
 STEPS = 150
 
@@ -34,7 +34,8 @@ def main():
     C = images.load(arguments.data / "pictures/content/tubingen.jpg", SIZE)
     S = images.load(arguments.data / "pictures/style/starry_night.jpg", SIZE)
     net, begun = models.small_vgg(arguments.network).freeze(), time.perf_counter()
-    for step in tqdm(style.transfer(net, C, S, steps=STEPS, alpha=SHIPPED["alpha"]), total=STEPS + 1, desc="painting"):
+    run = style.transfer(net, C, S, steps=STEPS, alpha=TRAINED["alpha"], tv=TRAINED["tv"])
+    for step in tqdm(run, total=STEPS + 1, desc="painting"):
         pass
     seconds = time.perf_counter() - begun
     vgg19 = models.vgg19(arguments.data / "weights/vgg19_conv.npz").freeze(until="relu5_1")

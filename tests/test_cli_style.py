@@ -129,6 +129,13 @@ def test_float64_is_another_precision_of_the_same_run(tmp_path):
     assert readers.read(tmp_path / "float64" / "checkpoint.npz", kinds="fiu")["G"].dtype == np.float64
 
 
+@pytest.mark.parametrize("words, tv", [((), 0.2), (("--tv", 0.5), 0.5), (("--normalise", "lecture"), 0),
+                                       (("--network", "random_filters"), 0), (("--preset", "gatys"), 0)], ids=lambda words: str(words))
+def test_total_variation_is_on_where_its_weight_was_found(words, tv, tmp_path):
+    assert style("--steps", 0, *words, "--out", tmp_path / "run") == 0
+    assert card(tmp_path / "run")["settings"]["tv"] == tv
+
+
 def test_a_preset_fills_in_what_was_not_said_and_the_rest_overrides_it(tmp_path, capsys):
     folder = tmp_path / "run"
     assert style("--preset", "course-1", "--beta", 41, "--steps", 2, "--out", folder) == 0
@@ -224,8 +231,8 @@ def test_a_run_that_has_its_steps_already_says_so(tmp_path, capsys):
 
 
 def test_n3_a_run_that_explodes_keeps_its_best_picture_and_says_what_to_do(tmp_path, capsys):
-    assert style("--optimizer", "gd", "--learning-rate", 1e5, "--content-layer", "relu1_1", "--alpha", 1, "--beta", 1e-3, "--steps", 60,
-                 "--out", tmp_path / "run") == 1
+    assert style("--optimizer", "gd", "--learning-rate", 1e5, "--content-layer", "relu1_1", "--alpha", 1, "--beta", 1e-3, "--tv", 0,
+                 "--steps", 60, "--out", tmp_path / "run") == 1
     said = capsys.readouterr()
     made = card(tmp_path / "run")
     assert "lower learning_rate (now 100000)" in said.err and "--resume" in said.err and made["step"] < 60

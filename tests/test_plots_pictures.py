@@ -48,6 +48,17 @@ def test_a_title_longer_than_its_picture_is_wrapped_and_a_dollar_is_a_dollar(mon
     assert "\n" in second and second.replace("\n", "") == titles[1]
 
 
+def test_a_sheet_with_a_heading_is_wide_enough_for_it_and_keeps_every_pixel(tmp_path, monkeypatch):
+    picture = np.round(rng.uniform(size=(8, 8, 3)) * 255) / 255
+    heading = "What they share", "a line that is longer than one small picture"
+    without, sheet = (read(plots.contact_sheet(tmp_path / "s.png", [picture], ["first\nsecond"], heading=above))
+                      for above in (None, heading))
+    assert sheet.shape[0] == without.shape[0] + 60 and sheet.shape[1] >= plots.page.heading_width(*heading) > without.shape[1]
+    assert len(positions(sheet, picture)) == 1
+    fig = figure_of(monkeypatch, lambda path: plots.contact_sheet(path, [picture], ["first\nsecond"], heading=heading))
+    assert [text.get_text() for text in fig.texts] == [*heading, "first\nsecond"]
+
+
 def test_values_beyond_the_range_are_clipped_and_pictures_not_changed(tmp_path):
     picture = np.array([[[-3., .5, 7.]]])
     sheet = read(plots.contact_sheet(tmp_path / "s.png", [picture], ["one"]))

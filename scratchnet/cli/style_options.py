@@ -18,7 +18,7 @@ from scratchnet.presets import PRESETS
 from scratchnet.style_costs import CONTENT
 
 RATE_PER_PIXEL = {"gd": 1 / 4, "momentum": 1 / 2}      # of the longer side: found by trying, 48 to 256 pixels, --normalise relative
-EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, tv=0.0, normalise="relative", mix=0.6, noise="white", seed=0, pool="max",
+EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, normalise="relative", mix=0.6, noise="white", seed=0, pool="max",
                   per_scale=style.PER_SCALE, colours="style", balance=False, every=25, precision="float32")
 COARSEST = 512                                        # above it a picture is painted coarse to fine, by halves down to at most this
 FEW_PAIRS, MANY_PAIRS, MANY_PIXELS = 10, 100, 500_000          # of L-BFGS, in pictures above and below half a megapixel
@@ -43,9 +43,10 @@ def add_arguments(parser):
     add = parser.add_argument_group("what G is asked to be").add_argument
     add("--preset", choices=[*PRESETS], metavar="NAME",
         help=f"a well-known version with all its settings; an option given overrides its own: {', '.join(PRESETS)}")
-    add("--alpha", type=number(0), help="weight of the content cost (default: 0.35; 0.3 with --weights, 0.02 with random filters)")
+    add("--alpha", type=number(0), help="weight of the content cost (default: 0.15; 0.02 with random filters)")
     add("--beta", type=number(0), help="weight of the style cost (default: 1)")
-    add("--tv", type=number(0), help="weight of the total variation per pixel (default: 0)")
+    add("--tv", type=number(0), help="weight of the total variation per pixel, against grain (default: 0.2; 0 with random filters, "
+                                      "and with another --normalise, where 0.2 may be much or nothing)")
     add("--content-layer", metavar="NAME", help="l of the content cost (default: relu4_2; relu2_1 with random filters)")
     add("--style-layers", type=_layers, metavar="NAME[=LAMBDA],...",
         help="layers of the style cost and their lambda (default: all of relu1_1, relu2_1, ... equally)")
@@ -99,13 +100,15 @@ def add_arguments(parser):
 def fill(arguments, of_network):
     """Every option that was not given, from the preset, the network's own defaults, and everybody's; but not yet what hangs on the size
     of C. Changes `arguments`."""
-    later = ("alpha", "style_layers", "tv", "learning_rate") if arguments.preset else ("learning_rate",)
+    later = ("alpha", "style_layers", "tv", "learning_rate") if arguments.preset else ("tv", "learning_rate")
     preset = {"scales": [], **PRESETS[arguments.preset].options()} if arguments.preset else {}
     arguments.rates, arguments.of_network = {}, of_network
     for source in (preset, of_network, EVERYBODYS):
         for name, value in source.items():
             if getattr(arguments, name, None) is None and name not in later:
                 setattr(arguments, name, value)
+    if arguments.tv is None and not arguments.preset:
+        arguments.tv = of_network.get("tv", 0.0) if arguments.normalise == "relative" else 0.0
     if arguments.optimizer == "lbfgs" and arguments.learning_rate is not None:
         raise ShapeError(f"--learning-rate {arguments.learning_rate:g}: lbfgs finds its step itself. Leave it out.")
     if arguments.history is not None and arguments.optimizer != "lbfgs":
