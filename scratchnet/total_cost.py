@@ -93,7 +93,7 @@ class TotalCost:
         """a_C and its constant; the regions, and each style's matrices for as many positions as its region has."""
         parts, rows = [], dict.fromkeys(self.lam, 0)
         for strip in self._strips(C):
-            a, _ = self._forward(strip.of(C))
+            a = self._forward(strip.of(C))[0]
             parts.append(a[self.content_layer][:, strip.own(self.content_layer)])
             for l in self.lam:
                 rows[l] += a[l][:, strip.own(l)].shape[1]
@@ -117,7 +117,7 @@ class TotalCost:
         """{layer: style matrix of S, for so many positions}."""
         G_S, n = dict.fromkeys(self.lam, 0), dict.fromkeys(self.lam, 0)
         for strip in self._strips(S):
-            a, _ = self._forward(strip.of(S))
+            a = self._forward(strip.of(S))[0]
             for l in self.lam:
                 own = a[l][:, strip.own(l)]
                 G_S[l], n[l] = G_S[l] + gram(own), n[l] + math.prod(own.shape[1:3])
@@ -125,7 +125,11 @@ class TotalCost:
         return {l: G_S[l] * (positions[l] / n[l]) for l in self.lam}
 
     def _strips(self, picture):
-        return strips(self.net, self.keep[-1], picture.shape[1], self.strip)
+        """The strips of a picture. Each finds the memory of the one before free, but not in pieces of its own sizes: it is given back."""
+        for strip in strips(self.net, self.keep[-1], picture.shape[1], self.strip):
+            if not strip.whole:
+                kernels.trim()
+            yield strip
 
     def _forward(self, x):
         return self.net.forward(x, until=self.keep[-1], keep=self.keep, params=False)
@@ -211,9 +215,11 @@ class TotalCost:
                 gradient = functools.reduce(np.add, parts)
                 if own.shape == a_l.shape:
                     return gradient
-                padded = np.zeros_like(a_l)
-                padded[:, strip.own(l)] = gradient
-                return padded
+                a_l[:, strip.own(l)] = gradient        # its memory serves; nobody else has it
+                a_l[:, :strip.own(l).start] = 0
+                if strip.own(l).stop is not None:
+                    a_l[:, strip.own(l).stop:] = 0
+                return a_l
             return da
         return {l: pour(l) for l in self.keep if l in slopes or alpha and l == self.content_layer}
 
