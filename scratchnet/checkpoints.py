@@ -65,12 +65,15 @@ def previous(path):
 
 def _read(path):
     """Arrays and notes of a checkpoint; where it is damaged, those of the one before it."""
+    def whole(path):                                   # arrays are stored as they are: a file holds no more than it is long
+        return readers.read(path, kinds="fiu", max_bytes=path.stat().st_size if path.exists() else 0), readers.read_notes(path)
+
     try:
-        return readers.read(path, kinds="fiu"), readers.read_notes(path)
+        return whole(path)
     except (WeightsError, FileNotFoundError) as e:
         if not previous(path).exists():
             raise
-        arrays, notes = readers.read(previous(path), kinds="fiu"), readers.read_notes(previous(path))
+        arrays, notes = whole(previous(path))
         if path.exists():
             os.replace(path, path.with_name(path.name + ".corrupt"))
         warnings.warn(f"{e} Going on from '{previous(path).name}', after {notes.get('done')}.", stacklevel=4)

@@ -109,6 +109,11 @@ class Painting:
         """Why the optimiser goes no further, in words; "" while it does."""
         return getattr(self.optimizer, "stopped", "")
 
+    @property
+    def over(self):
+        """Whether it has come to its end at the finest scale, however many steps were asked for."""
+        return bool(self.stopped) and self._scale() == len(self.sides) - 1
+
     # --------------------------------------------------------------------------------------------------------- the steps
 
     def steps(self, to):
@@ -229,7 +234,8 @@ class Painting:
         at, history = self._at, self._at.history
         arrays = {"G": at.G, **{f"optimizer:{name}": array for name, array in at.optimizer.items()}}
         arrays.update({name: np.array([row[name] for row in history]) for name in ("i", "J", "J_content", "J_style", "J_tv")})
-        arrays.update({f"layer:{l}": np.array([row["per_layer"][l] for row in history]) for l in (history[0]["per_layer"] if history else ())})
+        layers = history[0]["per_layer"] if history else ()
+        arrays.update({f"layer:{l}": np.array([row["per_layer"][l] for row in history]) for l in layers})
         if at.best is not None:
             arrays.update({"best": at.best.G, "best_i": np.array(at.best.i)})
         checkpoints.save(path, arrays, {"done": f"step {at.i}", "at": at.i, "lam": at.lam, "settings": self.settings()})

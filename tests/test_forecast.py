@@ -45,7 +45,7 @@ def test_memory_refuses_an_unknown_layer_in_words():
 def test_a_step_takes_no_more_than_was_said(strip):
     """What one strip had at work is free for the next, also where no range of it is as large as what the next asks for."""
     taken, said = numbers_of("import numpy as np; from scratchnet import forecast, models, style; "
-                             f"net = models.vgg19().freeze(until='relu5_1'); C = np.full((1, 480, 640, 3), 0.5, np.float32); strip = {strip}; "
-                             "cost = style.TotalCost(net, C, C, strip=strip); cost(C); "
+                             "net = models.vgg19().freeze(until='relu5_1'); C = np.full((1, 480, 640, 3), 0.5, np.float32); "
+                             f"strip = {strip}; cost = style.TotalCost(net, C, C, strip=strip); cost(C); "
                              "print(peak(), forecast.memory(net, C.shape, strip=strip) / 2 ** 20)")
     assert taken < said

@@ -95,7 +95,7 @@ def test_k1_ctrl_c_on_the_way_to_the_next_scale_loses_nothing(monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("said", [dict(alpha=np.float32(0.5), seed=np.int64(3)), dict(scales=(np.int64(12),), per_scale=np.int64(3)),
-                                  dict(lam={"relu1": np.float32(1)}, mix=np.float64(0.5), balance=np.bool_(True))], ids=lambda said: ", ".join(said))
+                                  dict(lam={"relu1": np.float32(1)}, mix=np.float64(0.5), balance=np.bool_(True))], ids=", ".join)
 def test_numbers_of_numpy_are_settings_as_others(said, tmp_path):
     run = painting(**said)
     list(run.steps(4))

@@ -15,10 +15,13 @@ except ImportError:                                   # Windows: two runs in one
 
 
 def named(out, kind):
-    """--out as a path; out/KIND-1, or the next number that is free, when it is None."""
-    if out is None:
+    """--out as a path; when it is None, out/KIND-1 or the next number that is free, made here: two runs begun at once have two folders."""
+    while out is None:
         taken = [int(path.name[len(kind) + 1:]) for path in Path("out").glob(f"{kind}-*") if path.name[len(kind) + 1:].isdigit()]
-        out = Path("out") / f"{kind}-{max(taken, default=0) + 1}"
+        free = Path("out") / f"{kind}-{max(taken, default=0) + 1}"
+        with contextlib.suppress(FileExistsError):
+            free.mkdir(parents=True)
+            out = free
     return out.expanduser()
 
 

@@ -67,7 +67,7 @@ class StyleFolder:
             found = readers.read(self.folder / "stages.npz", kinds="u")
         except (FileNotFoundError, WeightsError):      # pictures of the way are nice to have, and no reason to refuse the run
             found = {}
-        self.stages = {int(name[1:]): G for name, G in found.items() if int(name[1:]) <= run.history[-1]["i"]}
+        self.stages = {int(name[1:]): G for name, G in found.items() if run.history and int(name[1:]) <= run.history[-1]["i"]}
 
     def add(self, step):
         """A Step that was made."""
@@ -82,8 +82,8 @@ class StyleFolder:
                 "sizes": {"C": self.pictures[0].shape[1:3], "S": [S.shape[1:3] for S in self.pictures[1:]]},
                 "versions": dict(scratchnet=__version__, numpy=np.__version__, python=platform.python_version())}
         images.save(self.folder / "generated.png", self.show(best.G), {"scratchnet": json.dumps(card)})
-        run.save(self.checkpoint)
         readers.save(self.folder / "stages.npz", {f"i{i:07d}": G for i, G in self.stages.items()})
+        run.save(self.checkpoint)
         self._write_card({**card, "history": run.history})
         return best
 
@@ -94,8 +94,7 @@ class StyleFolder:
     def draw(self, run, arguments):
         """The stages on one sheet, the curves of all terms on one axis, and what else was asked for."""
         from scratchnet import layer_views, plots, style_views        # matplotlib only once there is something to draw
-        last = run.history[-1]["i"]
-        stages = {**self.stages, last: _small(self.show(run.best.G))}
+        stages = {**self.stages, run.best.i: _small(self.show(run.best.G))}
         chosen = [i for i in sorted(stages) if len(stages) <= SHOWN or i not in (1, 2, 3)]      # too like step 0
         chosen = [chosen[round(k)] for k in np.linspace(0, len(chosen) - 1, min(SHOWN, len(chosen)))]
         C, *styles = self.pictures

@@ -22,9 +22,9 @@ EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, tv=0.0, norma
                   per_scale=style.PER_SCALE, colours="style", balance=False, every=25, precision="float32")
 COARSEST = 512                                        # above it a picture is painted coarse to fine, by halves down to at most this
 FEW_PAIRS, MANY_PAIRS, MANY_PIXELS = 10, 100, 500_000          # of L-BFGS, in pictures above and below half a megapixel
-PATHS = ("content", "style", "mask", "start", "weights")       # what may be files, kept absolute in the run
+PATHS = {"content": (), "style": (), "mask": ("-",), "start": style.STARTS, "weights": MODELS}     # what may be files, but for these words
 LOOKS = ("gif", "gradients", "gram", "reconstruct")             # drawn when the run is over
-OF_THIS_CALL = ("steps", "every", "out", "overwrite", "resume", "debug", "memory", *LOOKS)      # may differ when a run is resumed
+OF_THIS_CALL = ("steps", "every", "resume", "debug", "memory", *LOOKS)             # may differ when a run is resumed
 
 
 def add_arguments(parser):
@@ -158,14 +158,16 @@ def resumed(arguments):
     path = arguments.resume.expanduser() / "run.json"
     if not path.exists():
         raise ShapeError(f"'{arguments.resume}' holds no run: there is no run.json. Give the folder of a run, such as out/style-1.")
+    if arguments.out is not None or arguments.overwrite:
+        raise ShapeError("a resumed run stays in its folder: leave out --out and --overwrite.")
     try:
         made = json.loads(path.read_text())["settings"]
         made["size"] = tuple(made["size"]) if isinstance(made["size"], list) else made["size"]
     except (ValueError, KeyError, TypeError) as e:
         raise WeightsError(f"'{path}' is damaged ({e}), so that its settings are lost. Begin a new run; the picture is still there.") from e
-    given = {name: value for name, value in vars(arguments).items() if value is not None and name not in OF_THIS_CALL}
+    given = {name: value for name, value in vars(arguments).items() if value is not None and name not in (*OF_THIS_CALL, "overwrite")}
     other = [f"--{name.replace('_', '-')} {made.get(name)}, now {value}" for name, value in given.items()
-             if _absolute(name, value) != made.get(name)]
+             if _absolute(name, value) != _absolute(name, made.get(name))]
     if other:
         raise ShapeError(f"'{arguments.resume}' was begun with {'; '.join(other)}. A run can only be resumed as it was begun; "
                          "leave these out, or begin a new run.")
@@ -178,7 +180,7 @@ def _absolute(name, value):
     """A file's absolute path, for whoever resumes elsewhere; any other value as JSON would give it back."""
     if isinstance(value, (list, tuple)):
         return [_absolute(name, one) for one in value]
-    if isinstance(value, Path) or name in PATHS and isinstance(value, str) and os.path.exists(value):
+    if isinstance(value, Path) or name in PATHS and isinstance(value, str) and value not in PATHS[name] and os.path.exists(value):
         return os.path.abspath(value)
     return value
 
