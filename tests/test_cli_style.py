@@ -50,6 +50,11 @@ def test_several_styles_with_weights_sizes_and_masks(picture, tmp_path):
     assert made["sizes"] == {"C": [36, 48], "S": [[24, 32], [48, 64]]} and made["settings"]["style_weights"] == [2, 1]
 
 
+def test_a_style_may_be_given_again_instead_of_beside_the_other(picture, tmp_path):
+    assert style("--style", picture, "--style", picture, "--steps", 0, "--out", tmp_path / "run") == 0
+    assert len(card(tmp_path / "run")["sizes"]["S"]) == 2
+
+
 @pytest.mark.parametrize("words, said", [
     (["--style", "{photo}", "{photo}", "--style-weights", "1,2,3"], "--style-weights has 3 values for 2 styles; expected one for each."),
     (["--style", "{photo}", "--mask", "{photo}", "{photo}"], "--mask has 2 values for 1 style; expected one"),
@@ -60,7 +65,13 @@ def test_several_styles_with_weights_sizes_and_masks(picture, tmp_path):
     (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither")])
 def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture, tmp_path, capsys):
     assert style(*(word.format(photo=picture) for word in words), "--out", tmp_path / "run") == 1
-    assert said in capsys.readouterr().err and not (tmp_path / "run" / "generated.png").exists()
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_d3_a_folder_that_cannot_be_is_said_with_the_way_out(picture, capsys):
+    for out, why in ((picture, "it is a file"), (picture / "run", "Not a directory")):
+        assert style("--steps", 1, "--out", out) == 1
+        assert f"'{out}' cannot be the folder of a run: {why}. Give another by --out." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--size", "10x"], ["--size", "1x2x3"], ["--scales", "a"], ["--gram", "relu1_1:3"], ["--memory", "0"],
@@ -68,7 +79,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture,
 def test_misspelt_options_are_refused_by_argparse(words, capsys):
     with pytest.raises(SystemExit) as stop:
         style(*words)
-    assert stop.value.code == 2
+    assert stop.value.code == 2 and capsys.readouterr().err.count("\n") == 2                       # thirty options need not be listed
 
 
 def test_a_size_of_two_sides_is_cut_from_the_middle(picture, tmp_path):
@@ -176,6 +187,17 @@ def test_what_is_asked_for_is_drawn(tmp_path):
     assert {"generated.gif", "gradients.png", "gram_relu2_1.png", "gram_relu2_1_1_2.png", "contact_sheet.png", "curves.png"} <= files
     with Image.open(tmp_path / "run" / "generated.gif") as film:
         assert film.n_frames == len([i for i in range(7) if is_stage(i)]) and film.size == (41, 48)
+
+
+def test_gradients_are_those_at_g_and_not_at_the_picture_that_is_shown(tmp_path, monkeypatch):
+    """In the photograph's colours stages are no G."""
+    from scratchnet import style_views
+    seen = []
+    monkeypatch.setattr(style_views, "gradient_sheet", lambda path, cost, steps: seen.append([step.G for step in steps]))
+    for colours in ("style", "luminance"):
+        assert style("--steps", 4, "--gradients", "--colours", colours, "--out", tmp_path / colours) == 0
+    assert len(seen[0]) == 3 and len(seen[1]) == 1
+    assert np.array_equal(seen[1][0], readers.read(tmp_path / "luminance" / "checkpoint.npz", kinds="fiu")["best"])
 
 
 def test_the_best_picture_is_shown_as_the_step_it_is(tmp_path, monkeypatch):

@@ -49,3 +49,11 @@ def test_a_step_takes_no_more_than_was_said(strip):
                              f"strip = {strip}; cost = style.TotalCost(net, C, C, strip=strip); cost(C); "
                              "print(peak(), forecast.memory(net, C.shape, strip=strip) / 2 ** 20)")
     assert taken < said
+
+
+def test_a_painting_larger_than_the_photograph_counts_and_goes_in_strips_alone():
+    net, C, S = models.vgg19(), (1, 128, 128, 3), (1, 1536, 1536, 3)
+    small, large = forecast.memory(net, C), forecast.memory(net, C, styles=[S])
+    assert large > 3 * small and large > forecast.memory(net, C, styles=[S], strip=384)
+    rows = forecast.strip_within(large - 1, net, C, styles=[S])
+    assert 128 <= rows < 1536 and forecast.work_of_strips(net, C, "relu4_2", {"relu5_1": 1}, rows) == 1

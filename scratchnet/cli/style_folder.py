@@ -120,8 +120,11 @@ class StyleFolder:
 
     @staticmethod
     def _three(run, stages):
-        """The first, a middle and the last Step at the finest scale; of a picture larger than its stages the last alone."""
+        """The first, a middle and the last Step at the finest scale, as they are kept, in bytes. The best alone where stages are no G:
+        smaller than the picture, or shown in other colours than G has."""
         same = [(i, stage) for i, stage in sorted(stages.items()) if stage.shape == run.best.G.shape]
+        if not np.array_equal(stages[run.best.i], _small(np.clip(run.best.G, 0, 1))):
+            return [run.best]
         G = [Step(i, stage.astype(run.best.G.dtype) / 255, 0, 0, 0, {}) for i, stage in same]
         return [G[0], G[len(G) // 2], run.best] if len(G) > 2 else [run.best]
 

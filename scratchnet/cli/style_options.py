@@ -31,12 +31,12 @@ def add_arguments(parser):
     """The options, in groups, with what happens when one is left out."""
     add = parser.add_argument_group("pictures").add_argument
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
-    add("--style", metavar="FILE", nargs="+", help="the painting, S, or several (default: a swirling sky, drawn here)")
+    add("--style", metavar="FILE", nargs="+", action="extend", help="the painting, S, or several (default: a swirling sky, drawn here)")
     add("--style-weights", type=_numbers, metavar="W,...", help="weights of several styles; only ratios count (default: all alike)")
-    add("--mask", metavar="FILE", nargs="+",
+    add("--mask", metavar="FILE", nargs="+", action="extend",
         help="for each style where it is painted: a picture over C, white there and black elsewhere; '-' for everywhere")
     add("--size", type=_size, metavar="PIXELS", help="longer side of the picture, or HEIGHTxWIDTH cut from its middle (default: 256)")
-    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+",
+    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+", action="extend",
         help="longer side of the painting, or of each: the larger, the larger its strokes (default: as --size)")
     add("--colours", choices=[*KEEP], help="whose colours G has: the style's, or the photograph's in one of three ways (default: style)")
 
