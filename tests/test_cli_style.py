@@ -213,6 +213,15 @@ def test_the_best_picture_is_shown_as_the_step_it_is(tmp_path, monkeypatch):
     assert "step 9" in shown[0]                                        # the last is shown as well, as it is
 
 
+def test_a_run_that_replaces_another_leaves_none_of_its_drawings(tmp_path):
+    folder = tmp_path / "run"
+    assert style("--steps", 2, "--gif", "--gram", "relu1_1:1,2", "--out", folder) == 0
+    (folder / "mine.png").touch()
+    assert style("--steps", 2, "--out", folder, "--overwrite") == 0
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.npz", "contact_sheet.png", "curves.png", "generated.png", "mine.png",
+                                                        "run.json", "stages.npz"}
+
+
 def test_stages_are_the_same_however_long_the_run_will_be():
     assert [i for i in range(100) if is_stage(i)] == [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94]
 

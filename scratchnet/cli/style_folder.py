@@ -20,6 +20,8 @@ from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
 from scratchnet.style import Step
 
+OF_A_RUN = ("checkpoint.npz", "checkpoint.previous.npz", "stages.npz", "contact_sheet.png", "curves.png", "generated.gif", "gradients.png",
+            "gram_*.png", "reconstructions.png")      # what would be taken for the new run's; generated.png is replaced by its own
 SHOWN = 8                                             # pictures on the contact sheet
 SIDE = 512                                            # of a stage at most, in pixels
 RECONSTRUCTED = 256                                   # longer side of what is painted for the reconstructions
@@ -51,12 +53,13 @@ class StyleFolder:
 
     def begin(self):
         """What a run that is killed before its first checkpoint leaves: its settings, to begin again with. Files of an older run go."""
-        for name in ("checkpoint.npz", "checkpoint.previous.npz", "stages.npz"):
-            (self.folder / name).unlink(missing_ok=True)
+        for pattern in OF_A_RUN:
+            for path in self.folder.glob(pattern):
+                path.unlink()
         self._write_card({"settings": self.settings, "history": []})
 
     def leave_nothing(self):
-        """Nothing was painted: the folder is as it was found."""
+        """Nothing was painted: there is no run here."""
         (self.folder / "run.json").unlink(missing_ok=True)
 
     def go_on(self, run):
