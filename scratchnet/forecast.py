@@ -67,8 +67,9 @@ def strip_within(limit, net, shape, content_layer=CONTENT_LAYER, lam=None, style
         if fits(strip=rows) <= limit:
             return rows
         number += 1
-    raise ShapeError(f"a picture of {shape[1]}x{shape[2]} does not fit into {limit / 2 ** 30:.1f} GB of memory, in strips neither. "
-                     "Take a smaller --size, or another optimiser: L-BFGS remembers many pictures.")
+    largest = max((shape, *styles), key=math.prod)
+    raise ShapeError(f"a picture of {largest[1]}x{largest[2]} does not fit into {limit / 2 ** 30:.3g} GB of memory, in strips neither. "
+                     "Take a smaller --size or --style-size, or another optimiser: L-BFGS remembers many pictures.")
 
 
 def work_of_strips(net, shape, content_layer, lam, strip):

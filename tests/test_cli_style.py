@@ -62,7 +62,8 @@ def test_a_style_may_be_given_again_instead_of_beside_the_other(picture, tmp_pat
     (["--scales", "24", "--steps", "50"], "--steps 50: the coarse scales 24 take 100 of them"), (["--scales", "64"], "below 48"),
     (["--start", "{photo}.nothing"], "No image at"), (["--gram", "relu1_1:3,999"], "there is no 999"),
     (["--gram", "relu9_1"], "unknown layer 'relu9_1'"),
-    (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither")])
+    (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither"),
+    (["--style-size", "1600", "--memory", "0.25"], "a picture of 1200x1600 does not fit into 0.25 GB")])
 def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture, tmp_path, capsys):
     assert style(*(word.format(photo=picture) for word in words), "--out", tmp_path / "run") == 1
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
@@ -187,6 +188,11 @@ def test_what_is_asked_for_is_drawn(tmp_path):
     assert {"generated.gif", "gradients.png", "gram_relu2_1.png", "gram_relu2_1_1_2.png", "contact_sheet.png", "curves.png"} <= files
     with Image.open(tmp_path / "run" / "generated.gif") as film:
         assert film.n_frames == len([i for i in range(7) if is_stage(i)]) and film.size == (41, 48)
+
+
+def test_only_what_was_drawn_is_named(picture, tmp_path, capsys):
+    assert style("--content", picture, "--style", picture, "--optimizer", "lbfgs", "--steps", 1, "--out", tmp_path / "run") == 0
+    assert "(and contact_sheet.png, run.json beside it)" in capsys.readouterr().out         # S is C: no cost is above 0
 
 
 def test_gradients_are_those_at_g_and_not_at_the_picture_that_is_shown(tmp_path, monkeypatch):

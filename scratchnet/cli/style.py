@@ -77,8 +77,8 @@ def _paint(painting, files, arguments):
     if best.i != last["i"]:
         print(f"J was lowest at step {best.i}, {best.J:.4g}; that picture is kept.")
     asked = getattr(painting.optimizer, "evaluations", None)
-    print(f"{files.folder / 'generated.png'}  (and contact_sheet.png, curves.png, run.json beside it)"
-          + (f"; J was asked for {asked} times" if asked else ""))
+    beside = ", ".join(name for name in ("contact_sheet.png", "curves.png", "run.json") if (files.folder / name).exists())
+    print(f"{files.folder / 'generated.png'}  (and {beside} beside it)" + (f"; J was asked for {asked} times" if asked else ""))
     return 0 if not why else 130 if why == "stopped" else 1
 
 
