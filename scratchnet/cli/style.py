@@ -93,7 +93,7 @@ def _listen(painting, files, arguments):
             if step.i and step.i % arguments.every == 0:
                 files.keep(painting)
     except OSError as e:
-        raise OSError(f"{e.strerror or e}. {_go_on_with(files, arguments.steps)}") from e
+        raise type(e)(f"{e.strerror or e}. {_go_on_with(files, arguments.steps)}") from e
     except KeyboardInterrupt:
         return "stopped"
     except NumericsError as e:
