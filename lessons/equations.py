@@ -1,6 +1,6 @@
 """Every formula of the lecture with the function that computes it, the lesson that runs it, and what checks it.
 
-    python -m lessons.equations            prints the short table, as the README has it
+    python -m lessons.equations            prints the short table as the READMEs have it, in English and in Chinese
 
 The whole table is out/equations.html, which `python -m lessons` writes; there each gradient is checked when the page is made, by the
 cases of `python -m scratchnet check`. Formulas are in the notation of the docstrings; `pages/typeset.py` sets them.
@@ -121,6 +121,16 @@ EQUATIONS = (
     _row(9, "4 (G^[l](G) - G^[l](S)) / (2 n_H n_W n_C)^2   twice the slope of that cost", "style_costs.style_slope", GRADIENT),
     _row(9, "J_style = sum_l lam^[l] J_style^[l]", "style_costs.style_cost", NUMBERS, TORCH, GRADIENT, short=True),
 )
+IN_CHINESE = {                                        # the words of the short table: in formulas, then in the other cells
+    ", the same person; of K people, the one with the smallest d": "，则为同一个人；K 个人中，取 d 最小的那一个",
+    " for one person, ": "（同一个人），", " for two": "（两个人）", ", and its χ² form": "，以及它的 χ² 形式",
+    " where z > 0 (gradient), where da > 0 (deconvnet), or both (guided)": "，仅在 z > 0 处（梯度）、da > 0 处（deconvnet）或两者皆满足处（guided）",
+    "lecture": "课程", "function": "函数", "checked by": "如何检验", "the same": "同上",
+    NUMBERS: "手算的数值", TORCH: "PyTorch 的数值", SCIPY: "SciPy 的数值", LOOP: "按定义写的循环", GRADIENT: "梯度检验",
+    "MobileFaceNet in PyTorch": "PyTorch 的 MobileFaceNet", "VGG-19 in PyTorch": "PyTorch 的 VGG-19",
+    "5×5 by hand": "手算 5×5", "PyTorch's hooks on VGG-19": "PyTorch 在 VGG-19 上的 hook", "steps by hand": "手算的每一步",
+    "gradient check down to the pixels": "一直到像素的梯度检验",
+}
 UNDER_ANOTHER_NAME = {                                # what `scratchnet check` calls a check, where that is not the function's own name
     "network.Network": "a small VGG", "style_costs.through_gram": "gram", "style_costs.style_slope": "layer_style_cost"}
 
@@ -166,20 +176,24 @@ def verdicts():
     return {name: case(np.random.default_rng(0)) for name, case in CASES.items()}
 
 
-def short_table():
-    """The README's table, in Markdown."""
-    lines, last = ["| lecture | function | checked by |", "|---|---|---|"], ""
+def short_table(words=None):
+    """The README's table, in Markdown.   words: {English: in the reader's language}, such as IN_CHINESE; None: English"""
+    words, last = words or {}, ""
+    lines = ["| " + " | ".join(words.get(head, head) for head in ("lecture", "function", "checked by")) + " |", "|---|---|---|"]
     for equation in sorted((e for e in EQUATIONS if e.short), key=lambda e: e.lesson):
-        checked = "the same" if equation.checked == last else equation.checked
-        lines.append(f"| {in_unicode(equation.formula)} | {_in_files(equation)} | {checked} |")
+        formula, checked = in_unicode(equation.formula), "the same" if equation.checked == last else equation.checked
+        for english, said in words.items():
+            formula = formula.replace(english, said)
+        checked = ("、" if words else ", ").join(words.get(one, one) for one in checked.split(", "))
+        lines.append(f"| {formula} | {_in_files(equation)} | {checked} |")
         last = equation.checked
     return "\n".join(lines)
 
 
 def in_unicode(formula):
-    """A formula and its words as a cell of Markdown."""
+    """A formula and its words as a cell of Markdown, where a^[l](C) would be a link."""
     formula, _, words = formula.partition("   ")
-    return f"{typeset.as_text(formula)}{', ' * bool(words)}{words}".replace("|", r"\|")
+    return f"{typeset.as_text(formula)}{', ' * bool(words)}{words}".replace("|", r"\|").replace("](", r"]\(")
 
 
 def _in_files(equation):
@@ -192,4 +206,4 @@ def _in_files(equation):
 
 
 if __name__ == "__main__":
-    print(short_table())
+    print(short_table(), short_table(IN_CHINESE), sep="\n\n")

@@ -241,7 +241,7 @@ def _poured_in(dx, da, name):
     """The gradient at a layer: what came from behind, and what is poured in there."""
     if da is None:
         return dx
-    da = da() if callable(da) else da
+    da = np.asarray(da() if callable(da) else da)
     return da if dx is None else kernels.plus(dx, expect_gradient(da, dx.shape, f"the gradient at {name!r}"))
 
 

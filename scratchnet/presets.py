@@ -145,13 +145,14 @@ PRESETS = {
         lam={l: 1000 / n_C ** 2 for l, n_C in zip(FIVE, CHANNELS)}, normalise="positions", pool="avg", start="noise", noise="gatys",
         steps=500,
         differs="the paper's alpha/beta, 1e-3 and others, are for the constants of \"lecture\", lambda = 1/5 and a VGG-19 rescaled to "
-                "mean activation 1, which is not published with it; the code starts from C with max pooling, 512 being its shorter side, "
-                "and goes on for 200 steps at 800; no line search"),
+                "mean activation 1, and do not carry over; the code starts from C with max pooling, 512 being its shorter side, and "
+                "goes on for 200 steps at 800; no line search"),
     "neural-style": Preset(
         source="jcjohnson/neural-style, neural_style.lua",
         lam=dict.fromkeys(FIVE, 1.0), alpha=5.0, beta=100.0, normalise="mean", tv=1e-3 / 2 * 256 ** 2 * 512 ** 2, input="256",
         start="noise", noise="neural-style", steps=1000, grows={"tv": 1},
-        differs="total variation: see above; at odd sizes its poolings keep the last row and column, ours drop them; no line search"),
+        differs="its printed loss leaves total variation out, whose differences skip the last row and column; at odd sizes its "
+                "poolings keep the last row and column, ours drop them; no line search"),
     "pytorch-tutorial": Preset(
         source="pytorch/tutorials, neural_style_tutorial.py: the first five convolutions, before their ReLU, and the fourth of them",
         content_layer="conv2_2", lam=dict.fromkeys(("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"), 1.0), alpha=1.0, beta=1e6,

@@ -64,7 +64,8 @@ def assert_whole(folder, run):
         assert json.loads(picture.text["scratchnet"])["step"] == card["step"]
     assert images.load(folder / "generated.png").shape == (1, *card["sizes"]["C"], 3)
     files = {path.name for path in folder.iterdir()}
-    assert {"generated.png", "run.json", "contact_sheet.png", "checkpoint.npz"} <= files and not [name for name in files if name.startswith(".")]
+    assert {"generated.png", "run.json", "contact_sheet.png", "checkpoint.npz"} <= files
+    assert not [name for name in files if name.startswith(".")]
     return card
 
 

@@ -438,3 +438,11 @@ def test_a_wide_table_shows_everything(monkeypatch, vgg19):
     monkeypatch.setenv("COLUMNS", "120")
     table = str(vgg19.summary((1, 300, 400, 3)))
     assert "20,024,384 parameters" in table and "conv5_1" in table and "156" in table and "mult-adds" in table
+
+
+def test_a_gradient_may_be_given_as_a_list():
+    net = Network({"dense": Dense(2, 1)})
+    _, caches = net.forward(np.ones((1, 2)))
+    assert np.array_equal(net.backward({"dense": [[1.0]]}, caches)[0], net.params["dense.W"].T)
+    with pytest.raises(ShapeError, match=r"dense: .* has shape \(2,\)"):
+        net.backward({"dense": [1.0, 2.0]}, caches)

@@ -14,19 +14,22 @@ from scratchnet.total_cost import Style, TotalCost, balanced, left_over, shrunk,
 from tests.tiny_painting import NET, SETTINGS, C, S, network, picture
 
 
-# ---- J and its gradient --------------------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("normalise", list(CONTENT))
-def test_gradient_of_the_total_cost_at_every_pixel(normalise):
-    C, S, G = [picture(seed, 8, n_W, np.float64) for seed, n_W in ((1, 9), (2, 12), (3, 9))]
-    cost = style.TotalCost(network(), C, S, normalise=normalise, alpha=0.7, beta=2.0, tv=0.5, **SETTINGS)
-
+def assert_gradient(cost, G):
+    """dJ/dG of a TotalCost, against differences at every pixel."""
     def f(G):
         step, dG = cost(G)
         return step.J, dG
 
     report = gradcheck.check(f, G, cost=lambda G: cost.step(G, 0).J)
     assert report.passed, report
+
+
+# ---- J and its gradient --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("normalise", list(CONTENT))
+def test_gradient_of_the_total_cost_at_every_pixel(normalise):
+    C, S, G = [picture(seed, 8, n_W, np.float64) for seed, n_W in ((1, 9), (2, 12), (3, 9))]
+    assert_gradient(style.TotalCost(network(), C, S, normalise=normalise, alpha=0.7, beta=2.0, tv=0.5, **SETTINGS), G)
 
 
 def test_total_cost_is_the_lectures_formula():
@@ -44,8 +47,7 @@ def test_total_cost_is_the_lectures_formula():
 
 def test_a_layer_may_count_for_content_and_style():
     cost = style.TotalCost(NET, C.astype(np.float64), S, content_layer="relu2", lam={"relu2": 1.0})
-    report = gradcheck.check(lambda G: (cost(G)[0].J, cost(G)[1]), picture(3, dtype=np.float64))
-    assert report.passed, report
+    assert_gradient(cost, picture(3, dtype=np.float64))
 
 
 def test_the_costs_alone_are_those_that_come_with_the_gradient():
@@ -101,14 +103,6 @@ def one_pixel_filters():
     return Network({"conv1": Conv2D(3, 4, f=1, rng=np.random.default_rng(0)), "relu1": ReLU()}).astype(np.float64)
 
 
-def gradient_is_right(cost, G):
-    def f(G):
-        step, dG = cost(G)
-        return step.J, dG
-    report = gradcheck.check(f, G, cost=lambda G: cost.step(G, 0).J)
-    assert report.passed, report
-
-
 def test_two_styles_weigh_as_told_and_only_ratios_count():
     G, (one, two) = picture(3, dtype=np.float64), styles64()
     cost = TotalCost(NET.astype(np.float64), C64(), [one, two], **SETTINGS)
@@ -116,14 +110,14 @@ def test_two_styles_weigh_as_told_and_only_ratios_count():
     assert cost.step(G, 0).J_style == pytest.approx(0.75 * alone[0] + 0.25 * alone[1], rel=1e-12)
     thrice = [Style(one.picture, 3 * one.weight) for one in (one, two)]
     assert TotalCost(NET.astype(np.float64), C64(), thrice, **SETTINGS).step(G, 0).J == pytest.approx(cost.step(G, 0).J, rel=1e-12)
-    gradient_is_right(cost, G)
+    assert_gradient(cost, G)
 
 
 @pytest.mark.parametrize("normalise", list(CONTENT))
 def test_the_gradient_with_regions_is_right_at_every_pixel(normalise):
     mask = np.linspace(0, 1, 9)[None].repeat(8, axis=0)                # soft: every position belongs a little to both
     cost = TotalCost(network().astype(np.float64), C64(), styles64(mask), normalise=normalise, **SETTINGS)
-    gradient_is_right(cost, picture(3, dtype=np.float64))
+    assert_gradient(cost, picture(3, dtype=np.float64))
 
 
 def test_a_region_that_is_everything_is_no_region():

@@ -46,6 +46,7 @@ def run(arguments):
 
 
 def misspelt(words):
+    """One line on stderr. -> exit code 2"""
     print(f"scratchnet: {words}", file=sys.stderr)
     return 2
 
@@ -104,6 +105,7 @@ def begin(name, out=None):
 
 
 def unknown(name):
+    """What is said of a name that no exercise has, with the nearest one."""
     near = difflib.get_close_matches(name.removeprefix("my_").removesuffix(".py").replace("-", "_"), EXERCISES, 1)
     return f"no exercise {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} All of them: python -m scratchnet exercise list"
 
