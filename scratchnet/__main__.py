@@ -68,6 +68,8 @@ def _run(name, words):
                                          formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
         command.add_arguments(parser)
+        if parser.format_usage().count("\n") > 4:      # who mistypes one option need not be shown thirty
+            parser.usage = "%(prog)s [options]; --help lists them"
         arguments = parser.parse_args(words)
         return command.run(arguments) or 0
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ What makes two runs the same run is a dict of settings, compared name by name; t
 
 import hashlib
 import inspect
+import json
 import os
 import secrets
 import shutil
@@ -50,7 +51,7 @@ def load(path, ours, what):
     made = notes.get("settings")
     if not isinstance(made, dict) or "done" not in notes:
         raise WeightsError(f"'{path}' is no checkpoint of a {what}. Give one that was saved by such a run.")
-    other = [f"{name} {where_they_part(made.get(name), value)}" for name, value in ours.items() if made.get(name) != value]
+    other = [f"{name} {where_they_part(made.get(name), ours.get(name))}" for name in {**made, **ours} if made.get(name) != ours.get(name)]
     if other:
         raise WeightsError(f"'{path}' was made with other settings: {'; '.join(other)}. A run can only be resumed as it was begun; "
                            "begin a new one elsewhere.")
@@ -64,16 +65,24 @@ def previous(path):
 
 def _read(path):
     """Arrays and notes of a checkpoint; where it is damaged, those of the one before it."""
+    def whole(path):                                   # arrays are stored as they are: a file holds no more than it is long
+        return readers.read(path, kinds="fiu", max_bytes=path.stat().st_size if path.exists() else 0), readers.read_notes(path)
+
     try:
-        return readers.read(path, kinds="fiu"), readers.read_notes(path)
+        return whole(path)
     except (WeightsError, FileNotFoundError) as e:
         if not previous(path).exists():
             raise
-        arrays, notes = readers.read(previous(path), kinds="fiu"), readers.read_notes(previous(path))
+        arrays, notes = whole(previous(path))
         if path.exists():
             os.replace(path, path.with_name(path.name + ".corrupt"))
         warnings.warn(f"{e} Going on from '{previous(path).name}', after {notes.get('done')}.", stacklevel=4)
         return arrays, notes
+
+
+def as_kept(settings):
+    """A dict as a file gives it back: NumPy's numbers are Python's, tuples are lists."""
+    return json.loads(json.dumps(settings, default=lambda number: number.item()))
 
 
 def optimizer_settings(optimizer, leave_out=()):

@@ -15,6 +15,7 @@ Source: course 4, week 4: neural style transfer, cost function. Gatys, Ecker & B
 """
 
 import copy
+import inspect
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = ["CONTENT_LAYER", "LAM", "LEARNING_RATE", "NOISE", "STARTS", "STYLE_LA
 LEARNING_RATE = 0.03                                  # of Adam, in pixels of [0, 1]: 8 of 255 grey levels
 PER_SCALE = 100                                       # steps at each of the coarse scales
 RISE, WITHIN = 10, 20                                 # J that grew so many times over so many steps, and still does not fall, explodes
+UNSAID = {name: said.default for name, said in inspect.signature(TotalCost).parameters.items() if said.default is not said.empty}
 
 
 def transfer(net, C, S, steps=200, **settings):
@@ -72,7 +74,7 @@ class Painting:
                  balance=False, clip=None, **settings):
         self.net, self.C, self.styles = net, images.expect_picture(C, "C"), as_styles(S)
         expect_styles(self.styles, self.C)
-        self.sides, self.per_scale = _expect_scales(scales, per_scale, max(self.C.shape[1:3])), per_scale
+        self.sides, self.per_scale = _expect_scales(scales, per_scale, max(self.C.shape[1:3])), int(per_scale)
         self.balance, self.cost_settings = balance, settings
         self.optimizer = Adam(LEARNING_RATE) if optimizer is None else copy.deepcopy(optimizer)
         self.clip = not isinstance(self.optimizer, LBFGS) if clip is None else clip
@@ -106,6 +108,11 @@ class Painting:
     def stopped(self):
         """Why the optimiser goes no further, in words; "" while it does."""
         return getattr(self.optimizer, "stopped", "")
+
+    @property
+    def over(self):
+        """Whether it has come to its end at the finest scale, however many steps were asked for."""
+        return bool(self.stopped) and self._scale() == len(self.sides) - 1
 
     # --------------------------------------------------------------------------------------------------------- the steps
 
@@ -204,7 +211,6 @@ class Painting:
         if self.balance:
             lam = at.lam or balanced(TotalCost(self.net, C, styles, **settings), at.G)
             at, settings = replace(at, lam=lam), {**settings, "lam": lam}
-        self.cost = None                               # its memory serves the next
         self.cost = TotalCost(self.net, C, styles, **settings)
         self.optimizer.load_state(at.optimizer)
         self._at = at
@@ -228,7 +234,8 @@ class Painting:
         at, history = self._at, self._at.history
         arrays = {"G": at.G, **{f"optimizer:{name}": array for name, array in at.optimizer.items()}}
         arrays.update({name: np.array([row[name] for row in history]) for name in ("i", "J", "J_content", "J_style", "J_tv")})
-        arrays.update({f"layer:{l}": np.array([row["per_layer"][l] for row in history]) for l in self.cost.lam})
+        layers = history[0]["per_layer"] if history else ()
+        arrays.update({f"layer:{l}": np.array([row["per_layer"][l] for row in history]) for l in layers})
         if at.best is not None:
             arrays.update({"best": at.best.G, "best_i": np.array(at.best.i)})
         checkpoints.save(path, arrays, {"done": f"step {at.i}", "at": at.i, "lam": at.lam, "settings": self.settings()})
@@ -259,8 +266,8 @@ class Painting:
                  "content": f"{self.C.shape}, hash {checkpoints.fingerprint(self.C)}",
                  "style": [f"{np.shape(one.picture)}, hash {checkpoints.fingerprint(np.asarray(one.picture))}, weight {one.weight:g}{mask}"
                            for one, mask in zip(self.styles, masks)],
-                 **self.cost_settings})
-        return dict(self._settings)
+                 **UNSAID, **self.cost_settings, "lam": self.cost_settings.get("lam") or LAM})
+        return checkpoints.as_kept(self._settings)
 
 
 def _expect_scales(scales, per_scale, longer):

@@ -8,7 +8,6 @@ memory goes through the network in strips of rows, and costs the same.
 Source: course 4, week 4: cost function. Gatys, Ecker & Bethge 2016; regions: Gatys et al. 2017, controlling perceptual factors.
 """
 
-import functools
 import math
 from dataclasses import dataclass, field
 
@@ -93,7 +92,7 @@ class TotalCost:
         """a_C and its constant; the regions, and each style's matrices for as many positions as its region has."""
         parts, rows = [], dict.fromkeys(self.lam, 0)
         for strip in self._strips(C):
-            a, _ = self._forward(strip.of(C))
+            a = self._forward(strip.of(C))[0]
             parts.append(a[self.content_layer][:, strip.own(self.content_layer)])
             for l in self.lam:
                 rows[l] += a[l][:, strip.own(l)].shape[1]
@@ -117,7 +116,7 @@ class TotalCost:
         """{layer: style matrix of S, for so many positions}."""
         G_S, n = dict.fromkeys(self.lam, 0), dict.fromkeys(self.lam, 0)
         for strip in self._strips(S):
-            a, _ = self._forward(strip.of(S))
+            a = self._forward(strip.of(S))[0]
             for l in self.lam:
                 own = a[l][:, strip.own(l)]
                 G_S[l], n[l] = G_S[l] + gram(own), n[l] + math.prod(own.shape[1:3])
@@ -125,7 +124,11 @@ class TotalCost:
         return {l: G_S[l] * (positions[l] / n[l]) for l in self.lam}
 
     def _strips(self, picture):
-        return strips(self.net, self.keep[-1], picture.shape[1], self.strip)
+        """The strips of a picture. Each finds the memory of the one before free, but not in pieces of its own sizes: it is given back."""
+        for strip in strips(self.net, self.keep[-1], picture.shape[1], self.strip):
+            if not strip.whole:
+                kernels.trim()
+            yield strip
 
     def _forward(self, x):
         return self.net.forward(x, until=self.keep[-1], keep=self.keep, params=False)
@@ -200,22 +203,24 @@ class TotalCost:
 
     def _poured_in(self, a, strip, alpha, slopes):
         """{layer: a function that makes the gradient there, and lets go of a[l]}: on the way back only one of them is alive."""
-        def pour(l):
-            def da():
-                a_l = a.pop(l)
-                own, place = a_l[:, strip.own(l)], strip.place(l)
-                parts = [through_gram(own, slope) if share[l] is None else share[l][:, place] * through_gram(own, slope)
-                         for share, slope in zip(self.shares, slopes.get(l, ()))]
-                if alpha and l == self.content_layer:
-                    parts.append(content_cost(self.a_C[:, place], own, alpha * self.constant)[1])
-                gradient = functools.reduce(np.add, parts)
-                if own.shape == a_l.shape:
-                    return gradient
-                padded = np.zeros_like(a_l)
-                padded[:, strip.own(l)] = gradient
-                return padded
-            return da
-        return {l: pour(l) for l in self.keep if l in slopes or alpha and l == self.content_layer}
+        return {l: lambda l=l: self._gradient_at(l, a.pop(l), strip, alpha, slopes)
+                for l in self.keep if l in slopes or alpha and l == self.content_layer}
+
+    def _gradient_at(self, l, a_l, strip, alpha, slopes):
+        """dJ/da^[l] of a strip: 0 in its margin, which other strips answer for."""
+        own, place, gradient = strip.own(l), strip.place(l), None
+        for share, slope in zip(self.shares, slopes.get(l, ())):
+            part = through_gram(a_l, slope)
+            if share[l] is not None:
+                part[:, own] *= share[l][:, place]
+            gradient = part if gradient is None else np.add(gradient, part, out=gradient)
+        if alpha and l == self.content_layer:
+            gradient = np.zeros_like(a_l) if gradient is None else gradient
+            gradient[:, own] += content_cost(self.a_C[:, place], a_l[:, own], alpha * self.constant)[1]
+        gradient[:, :own.start] = 0
+        if own.stop is not None:
+            gradient[:, own.stop:] = 0
+        return gradient
 
     def _tv_slope(self, G):
         return self.tv / _pixels(G) * total_variation(G)[1]

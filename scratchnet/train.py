@@ -224,7 +224,7 @@ class Training:
         """What a resumed run must share with the one that was saved, {name: text or number}."""
         if "pictures" not in self._settings:
             self._settings["pictures"] = f"{self.pictures.shape}, hash {checkpoints.fingerprint(self.pictures, self.labels)}"
-        return dict(self._settings)
+        return checkpoints.as_kept(self._settings)
 
 
 def _head(params):

@@ -50,16 +50,29 @@ def test_several_styles_with_weights_sizes_and_masks(picture, tmp_path):
     assert made["sizes"] == {"C": [36, 48], "S": [[24, 32], [48, 64]]} and made["settings"]["style_weights"] == [2, 1]
 
 
+def test_a_style_may_be_given_again_instead_of_beside_the_other(picture, tmp_path):
+    assert style("--style", picture, "--style", picture, "--steps", 0, "--out", tmp_path / "run") == 0
+    assert len(card(tmp_path / "run")["sizes"]["S"]) == 2
+
+
 @pytest.mark.parametrize("words, said", [
     (["--style", "{photo}", "{photo}", "--style-weights", "1,2,3"], "--style-weights has 3 values for 2 styles; expected one for each."),
     (["--style", "{photo}", "--mask", "{photo}", "{photo}"], "--mask has 2 values for 1 style; expected one"),
     (["--optimizer", "lbfgs", "--learning-rate", "1"], "lbfgs finds its step itself"), (["--history", "5"], "only lbfgs remembers pairs"),
     (["--scales", "24", "--steps", "50"], "--steps 50: the coarse scales 24 take 100 of them"), (["--scales", "64"], "below 48"),
-    (["--start", "{photo}.nothing"], "No image at"), (["--gram", "relu9_1"], "unknown layer 'relu9_1'"),
-    (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither")])
+    (["--start", "{photo}.nothing"], "No image at"), (["--gram", "relu1_1:3,999"], "there is no 999"),
+    (["--gram", "relu9_1"], "unknown layer 'relu9_1'"),
+    (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither"),
+    (["--style-size", "1600", "--memory", "0.25"], "a picture of 1200x1600 does not fit into 0.25 GB")])
 def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture, tmp_path, capsys):
     assert style(*(word.format(photo=picture) for word in words), "--out", tmp_path / "run") == 1
-    assert said in capsys.readouterr().err and not (tmp_path / "run" / "generated.png").exists()
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_d3_a_folder_that_cannot_be_is_said_with_the_way_out(picture, capsys):
+    for out, why in ((picture, "it is a file"), (picture / "run", "Not a directory")):
+        assert style("--steps", 1, "--out", out) == 1
+        assert f"'{out}' cannot be the folder of a run: {why}. Give another by --out." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--size", "10x"], ["--size", "1x2x3"], ["--scales", "a"], ["--gram", "relu1_1:3"], ["--memory", "0"],
@@ -67,13 +80,25 @@ def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture,
 def test_misspelt_options_are_refused_by_argparse(words, capsys):
     with pytest.raises(SystemExit) as stop:
         style(*words)
-    assert stop.value.code == 2
+    assert stop.value.code == 2 and capsys.readouterr().err.count("\n") == 2                       # thirty options need not be listed
 
 
 def test_a_size_of_two_sides_is_cut_from_the_middle(picture, tmp_path):
     assert main(["style", "--content", str(picture), "--size", "32x32", "--steps", "0", "--out", str(tmp_path / "run")]) == 0
     expected = images.resize(images.load(picture), (32, 32), (10, 0, 70, 60))
     assert np.abs(images.load(tmp_path / "run" / "generated.png") - expected).max() <= 1 / 255
+
+
+def test_where_the_photograph_is_cut_its_mask_is_cut_too(picture, tmp_path):
+    mask, folder = np.zeros((60, 80), np.uint8), tmp_path / "run"
+    mask[:, 40:] = 255                                                 # the right half, and of the middle the right half too
+    mask[:, 70:] = 0                                                   # what is cut away says nothing
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    assert main(["style", "--content", str(picture), "--size", "60x60", "--mask", str(tmp_path / "mask.png"), "--alpha", "0",
+                 "--style-layers", "relu1_1", "--steps", "3", "--out", str(folder)]) == 0
+    C = images.resize(images.load(picture), (60, 60), (10, 0, 70, 60))
+    moved = np.abs(images.load(folder / "generated.png") - C).max(axis=(0, 1, 3))
+    assert moved[:28].max() < 0.01 and moved[32:].min() > 0.01
 
 
 @pytest.mark.parametrize("start, steps", [("grey", 0), ("style", 0), ("noise", 0), ("mix", 0)])
@@ -172,6 +197,44 @@ def test_what_is_asked_for_is_drawn(tmp_path):
         assert film.n_frames == len([i for i in range(7) if is_stage(i)]) and film.size == (41, 48)
 
 
+def test_only_what_was_drawn_is_named(picture, tmp_path, capsys):
+    assert style("--content", picture, "--style", picture, "--optimizer", "lbfgs", "--steps", 1, "--out", tmp_path / "run") == 0
+    assert "(and contact_sheet.png, run.json beside it)" in capsys.readouterr().out         # S is C: no cost is above 0
+
+
+def test_gradients_are_those_at_g_and_not_at_the_picture_that_is_shown(tmp_path, monkeypatch):
+    """In the photograph's colours stages are no G."""
+    from scratchnet import style_views
+    seen = []
+    monkeypatch.setattr(style_views, "gradient_sheet", lambda path, cost, steps: seen.append([step.G for step in steps]))
+    for colours in ("style", "luminance"):
+        assert style("--steps", 4, "--gradients", "--colours", colours, "--out", tmp_path / colours) == 0
+    assert len(seen[0]) == 3 and len(seen[1]) == 1
+    assert np.array_equal(seen[1][0], readers.read(tmp_path / "luminance" / "checkpoint.npz", kinds="fiu")["best"])
+
+
+def test_the_best_picture_is_shown_as_the_step_it_is(tmp_path, monkeypatch):
+    from scratchnet import plots
+    shown = []
+    monkeypatch.setattr(plots, "contact_sheet", lambda path, pictures, names: shown.append(dict(zip(names, pictures))))
+    folder = tmp_path / "run"
+    assert style("--optimizer", "gd", "--learning-rate", 1e5, "--content-layer", "relu1_1", "--alpha", 1, "--beta", 1e-3, "--steps", 9,
+                 "--out", folder) == 0
+    made = card(folder)
+    assert made["best"] < made["step"] == 9
+    assert np.array_equal(np.rint(255 * shown[0][f"step {made['best']}"]), np.rint(255 * images.load(folder / "generated.png")))
+    assert "step 9" in shown[0]                                        # the last is shown as well, as it is
+
+
+def test_a_run_that_replaces_another_leaves_none_of_its_drawings(tmp_path):
+    folder = tmp_path / "run"
+    assert style("--steps", 2, "--gif", "--gram", "relu1_1:1,2", "--out", folder) == 0
+    (folder / "mine.png").touch()
+    assert style("--steps", 2, "--out", folder, "--overwrite") == 0
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.npz", "contact_sheet.png", "curves.png", "generated.png", "mine.png",
+                                                        "run.json", "stages.npz"}
+
+
 def test_stages_are_the_same_however_long_the_run_will_be():
     assert [i for i in range(100) if is_stage(i)] == [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94]
 
@@ -216,6 +279,25 @@ def test_k6_other_settings_are_refused_by_name_and_nothing_is_lost(picture, tmp_
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_run_is_resumed_where_folders_are_called_like_its_words(tmp_path, monkeypatch):
+    """Whoever keeps photographs in content/ and paintings in style/ may still begin with --start content."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("content", "style", "noise", "vgg19"):
+        (tmp_path / name).mkdir()
+    for start in ("content", "noise"):
+        assert style("--start", start, "--steps", 1, "--out", start + "-run") == 0
+        assert main(["style", "--resume", start + "-run", "--steps", "2", "--start", start]) == 0
+
+
+def test_settings_that_are_said_again_as_they_were_are_no_others(picture, tmp_path, capsys):
+    words = ["style", "--content", str(picture), "--size", "40x32", "--scales", "20", "--per-scale", "1",
+             "--style-layers", "relu1_1=0.3,relu2_1", "--gram", "relu1_1:1,2"]
+    assert main([*words, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
+    assert main([*words, "--steps", "3", "--resume", str(tmp_path / "run")]) == 0
+    assert main(["style", "--resume", str(tmp_path / "run"), "--steps", "4", "--out", str(tmp_path / "other")]) == 1
+    assert "stays in its folder" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize("make, said", [
     (lambda folder: None, "holds no run"), (lambda folder: (folder / "run.json").write_text("{"), "is damaged"),
     (lambda folder: (folder / "run.json").write_text("{}"), "is damaged")])
@@ -235,11 +317,11 @@ def test_n3_a_run_that_explodes_keeps_its_best_picture_and_says_what_to_do(tmp_p
                  "--steps", 60, "--out", tmp_path / "run") == 1
     said = capsys.readouterr()
     made = card(tmp_path / "run")
-    assert "lower learning_rate (now 100000)" in said.err and "--resume" in said.err and made["step"] < 60
+    assert "lower learning_rate (now 100000)" in said.err and "begin a new run" in said.err and made["step"] < 60
     assert made["J"] == min(step["J"] for step in made["history"]) < made["history"][-1]["J"] and "that picture is kept" in said.out
 
 
-def test_two_runs_in_one_folder_are_told_apart(tmp_path, capsys):
+def test_two_runs_in_one_folder_are_told_apart(tmp_path, monkeypatch, capsys):
     pytest.importorskip("fcntl")
     from scratchnet.cli import run_folder
     folder = tmp_path / "run"
@@ -247,6 +329,8 @@ def test_two_runs_in_one_folder_are_told_apart(tmp_path, capsys):
     with run_folder.mine(folder):
         assert style("--steps", 1, "--out", folder) == 1
     assert "another run is at work" in capsys.readouterr().err and not (folder / "run.json").exists()
+    monkeypatch.chdir(tmp_path)
+    assert [run_folder.named(None, "style").name for _ in range(2)] == ["style-1", "style-2"]          # neither has written anything yet
     assert style("--steps", 1, "--out", folder) == 0
 
 
@@ -261,7 +345,8 @@ def test_d1_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint_whole(tmp_pa
 
     monkeypatch.setattr(readers, "save", full)
     assert style("--steps", 30, "--every", 5, "--out", folder) == 1
-    assert "No space left" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No space left" in said and f"--resume {folder} --steps 30" in said
     monkeypatch.undo()
     assert main(["style", "--resume", str(folder), "--steps", "8"]) == 0 and card(folder)["step"] == 8
 

@@ -10,6 +10,7 @@ from scratchnet.activations import ReLU
 from scratchnet.errors import ShapeError
 from scratchnet.layers import Conv2D
 from scratchnet.network import Network
+from tests.peak_memory import numbers_of
 from tests.tiny_painting import NET, C, picture
 
 
@@ -38,3 +39,21 @@ def test_memory_counts_all_that_a_step_takes():
 def test_memory_refuses_an_unknown_layer_in_words():
     with pytest.raises(ShapeError, match="did you mean 'relu2'"):
         forecast.memory(NET, C.shape, content_layer="relu_2", lam={"relu1": 1})
+
+
+@pytest.mark.parametrize("strip", ["None", 192])
+def test_a_step_takes_no_more_than_was_said(strip):
+    """What one strip had at work is free for the next, also where no range of it is as large as what the next asks for."""
+    taken, said = numbers_of("import numpy as np; from scratchnet import forecast, models, style; "
+                             "net = models.vgg19().freeze(until='relu5_1'); C = np.full((1, 480, 640, 3), 0.5, np.float32); "
+                             f"strip = {strip}; cost = style.TotalCost(net, C, C, strip=strip); cost(C); "
+                             "print(peak(), forecast.memory(net, C.shape, strip=strip) / 2 ** 20)")
+    assert taken < said
+
+
+def test_a_painting_larger_than_the_photograph_counts_and_goes_in_strips_alone():
+    net, C, S = models.vgg19(), (1, 128, 128, 3), (1, 1536, 1536, 3)
+    small, large = forecast.memory(net, C), forecast.memory(net, C, styles=[S])
+    assert large > 3 * small and large > forecast.memory(net, C, styles=[S], strip=384)
+    rows = forecast.strip_within(large - 1, net, C, styles=[S])
+    assert 128 <= rows < 1536 and forecast.work_of_strips(net, C, "relu4_2", {"relu5_1": 1}, rows) == 1

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from scratchnet import images
+from scratchnet import images, style
 from scratchnet.errors import NumericsError, ShapeError, WeightsError
 from scratchnet.optimizers import LBFGS, Adam, GradientDescent, Momentum
 from scratchnet.style import Painting, Style, TotalCost
@@ -79,6 +79,42 @@ def test_k1_an_interrupted_step_leaves_no_trace(tmp_path):
         list(run.steps(6))
         assert [row["i"] for row in run.history] == list(range(7))
         assert [row["J"] for row in run.history] == [step.J for step in steps] and 0 < done < 6
+
+
+def test_k1_ctrl_c_on_the_way_to_the_next_scale_loses_nothing(monkeypatch, tmp_path):
+    """Where its network looks at a large C and S for the first time is where such a run is slow, and likely to be stopped."""
+    whole, run, made = list(painting(scales=(12,)).steps(5)), painting(scales=(12,)), style.TotalCost
+    monkeypatch.setattr(style, "TotalCost", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        list(run.steps(5))
+    monkeypatch.setattr(style, "TotalCost", made)
+    run.save(tmp_path / "run.npz")
+    for run in (run, painting(scales=(12,)).load(tmp_path / "run.npz")):
+        after = list(run.steps(5))
+        assert [step.i for step in after] == [3, 4, 5] and all(np.array_equal(a.G, b.G) for a, b in zip(after, whole[3:]))
+
+
+@pytest.mark.parametrize("said", [dict(alpha=np.float32(0.5), seed=np.int64(3)), dict(scales=(np.int64(12),), per_scale=np.int64(3)),
+                                  dict(lam={"relu1": np.float32(1)}, mix=np.float64(0.5), balance=np.bool_(True))], ids=", ".join)
+def test_numbers_of_numpy_are_settings_as_others(said, tmp_path):
+    run = painting(**said)
+    list(run.steps(4))
+    run.save(tmp_path / "run.npz")
+    assert painting(**said).load(tmp_path / "run.npz").i == 4
+
+
+def test_k6_what_was_not_said_is_compared_too(tmp_path):
+    """alpha = 1 may not go on as the default, 0.3; and the default may be said aloud."""
+    for begun, now in (dict(alpha=1.0), {}), ({}, dict(alpha=1.0)), ({}, dict(alpha=0.3, lam=SETTINGS["lam"], strip=None)):
+        run = painting(**begun)
+        list(run.steps(1))
+        run.save(tmp_path / "run.npz")
+        resumed = painting(**now)
+        if 1.0 in (*begun.values(), *now.values()):
+            with pytest.raises(WeightsError, match="made with other settings: alpha"):
+                resumed.load(tmp_path / "run.npz")
+        else:
+            assert resumed.load(tmp_path / "run.npz").i == 1
 
 
 @pytest.mark.parametrize("named, settings", [

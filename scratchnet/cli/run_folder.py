@@ -15,10 +15,13 @@ except ImportError:                                   # Windows: two runs in one
 
 
 def named(out, kind):
-    """--out as a path; out/KIND-1, or the next number that is free, when it is None."""
-    if out is None:
+    """--out as a path; when it is None, out/KIND-1 or the next number that is free, made here: two runs begun at once have two folders."""
+    while out is None:
         taken = [int(path.name[len(kind) + 1:]) for path in Path("out").glob(f"{kind}-*") if path.name[len(kind) + 1:].isdigit()]
-        out = Path("out") / f"{kind}-{max(taken, default=0) + 1}"
+        free = Path("out") / f"{kind}-{max(taken, default=0) + 1}"
+        with contextlib.suppress(FileExistsError):
+            free.mkdir(parents=True)
+            out = free
     return out.expanduser()
 
 
@@ -28,17 +31,24 @@ def made(path):
 
 
 def writable(folder):
-    """The folder itself, made if it was not there. Raises OSError when nothing can be written in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / ".write-probe"):
-        pass
-    (folder / ".write-probe").unlink()
+    """The folder itself, made if it was not there. Raises OSError, with what to do, when nothing can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / ".write-probe"):
+            pass
+        (folder / ".write-probe").unlink()
+    except OSError as e:
+        why = "it is a file" if folder.is_file() else e.strerror
+        raise type(e)(f"'{folder}' cannot be the folder of a run: {why}. Give another by --out.") from e
     return folder
 
 
 @contextlib.contextmanager
 def mine(folder):
-    """The folder for one run alone, while the block lasts or the process lives. Raises ShapeError when another run is at work in it."""
+    """The folder for one run alone, while the block lasts or the process lives; gone at its end if nothing is in it.
+
+    Raises ShapeError when another run is at work in it.
+    """
     at = os.open(folder, os.O_RDONLY) if fcntl else None
     try:
         if fcntl:
@@ -49,3 +59,5 @@ def mine(folder):
     finally:
         if fcntl:
             os.close(at)
+        with contextlib.suppress(OSError):             # what is not empty stays
+            folder.rmdir()

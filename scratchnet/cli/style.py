@@ -6,6 +6,7 @@ contact_sheet.png and curves.png, and a checkpoint: --resume DIR --steps N goes 
 """
 
 import math
+import shlex
 import sys
 
 import numpy as np
@@ -64,8 +65,10 @@ def _paint(painting, files, arguments):
         return 130
     best, last = files.keep(painting), painting.history[-1]
     if why:
-        print(f"{why} at step {last['i']} of {arguments.steps}, J = {last['J']:.4g}. Go on with: "
-              f"python -m scratchnet style --resume {files.folder} --steps {max(arguments.steps, last['i'] + 1)}", file=sys.stderr)
+        advice = "It could only go on as it was begun, so begin a new run."
+        if why == "stopped":
+            advice = _go_on_with(files, max(arguments.steps, last["i"] + 1))
+        print(f"{why} at step {last['i']} of {arguments.steps}, J = {last['J']:.4g}. {advice}", file=sys.stderr)
     elif painting.stopped:
         print(f"{arguments.optimizer} stopped at step {last['i']}: {painting.stopped}.")
     files.draw(painting, arguments)
@@ -74,8 +77,8 @@ def _paint(painting, files, arguments):
     if best.i != last["i"]:
         print(f"J was lowest at step {best.i}, {best.J:.4g}; that picture is kept.")
     asked = getattr(painting.optimizer, "evaluations", None)
-    print(f"{files.folder / 'generated.png'}  (and contact_sheet.png, curves.png, run.json beside it)"
-          + (f"; J was asked for {asked} times" if asked else ""))
+    beside = ", ".join(name for name in ("contact_sheet.png", "curves.png", "run.json") if (files.folder / name).exists())
+    print(f"{files.folder / 'generated.png'}  (and {beside} beside it)" + (f"; J was asked for {asked} times" if asked else ""))
     return 0 if not why else 130 if why == "stopped" else 1
 
 
@@ -89,6 +92,8 @@ def _listen(painting, files, arguments):
             bar.update(step.i - bar.n)
             if step.i and step.i % arguments.every == 0:
                 files.keep(painting)
+    except OSError as e:
+        raise type(e)(f"{e.strerror or e}. {_go_on_with(files, arguments.steps)}") from e
     except KeyboardInterrupt:
         return "stopped"
     except NumericsError as e:
@@ -101,11 +106,15 @@ def _listen(painting, files, arguments):
     return ""
 
 
+def _go_on_with(files, steps):
+    return f"Go on with: python -m scratchnet style --resume {shlex.quote(str(files.folder))} --steps {steps}"
+
+
 def _go_on(painting, files, steps):
     """The run as its last checkpoint has it."""
     if files.checkpoint.exists() or checkpoints.previous(files.checkpoint).exists():
         painting.load(files.checkpoint)
-    if painting.stopped and painting._scale() == len(painting.sides) - 1:
+    if painting.over:
         raise ShapeError(f"this run has come to its end: {painting.stopped}. Begin a new one.")
     if painting.i >= steps:
         raise ShapeError(f"this run has {painting.i} steps already. Give more of them in all: --steps {painting.i + 100}.")
@@ -155,7 +164,8 @@ def _pictures(arguments):
     for name, given in (("--style-weights", weights), ("--mask", masks), ("--style-size", sizes)):
         if len(given) != len(paths):
             raise ShapeError(f"{name} has {len(given)} values for {len(paths)} style{'s' * (len(paths) > 1)}; expected one for each.")
-    return C, [style.Style(_painting_of(path, size or longer, arguments.seed), 1.0 if weight is None else weight, _mask(mask, C))
+    cut = not isinstance(arguments.size, int)
+    return C, [style.Style(_painting_of(path, size or longer, arguments.seed), 1.0 if weight is None else weight, _mask(mask, C, cut))
                for path, weight, mask, size in zip(paths, weights, masks, sizes)]
 
 
@@ -171,9 +181,12 @@ def _cut(picture, size):
     return images.resize(picture, size, (left, top, own_W - left, own_H - top))
 
 
-def _mask(path, C):
-    """(n_H, n_W) of the size of C, in [0, 1], from a picture's brightness; None for everywhere."""
-    return None if path in (None, "-") else images.load(path, C.shape[1:3]).mean(axis=(0, 3))
+def _mask(path, C, cut):
+    """(n_H, n_W) of the size of C, in [0, 1], from a picture's brightness; None for everywhere. It lies over the photograph: where that
+    was cut, so is the mask."""
+    if path in (None, "-"):
+        return None
+    return (_cut(images.load(path), C.shape[1:3]) if cut else images.load(path, C.shape[1:3])).mean(axis=(0, 3))
 
 
 def _settings(arguments, net, C, styles):
@@ -183,11 +196,19 @@ def _settings(arguments, net, C, styles):
     for name, picture in (("C", C), *(("S", one.picture) for one in styles)):
         total_cost.check_size(net, deepest, picture.shape, name)
     if arguments.gram:
-        net.known(arguments.gram[0])
+        _expect_channels(net, C, *arguments.gram)
     if getattr(arguments, "strip", None) is None:
         arguments.strip = _strip(arguments, net, C, styles)
     return dict(content_layer=arguments.content_layer, lam=lam, alpha=arguments.alpha, beta=arguments.beta, normalise=arguments.normalise,
                 tv=arguments.tv, strip=arguments.strip or None)
+
+
+def _expect_channels(net, C, layer, pairs):
+    """Raises ShapeError for what --gram asks for and there is not."""
+    total_cost.check_size(net, net.known(layer), C.shape, "C")
+    n_C = net.summary(C.shape, layer).rows[-1].shape[-1]
+    for channel in (channel for pair in pairs or () for channel in pair if channel >= n_C):
+        raise ShapeError(f"--gram {layer}:{','.join(map(str, pairs[0]))}: {layer} has channels 0 to {n_C - 1}; there is no {channel}.")
 
 
 def _strip(arguments, net, C, styles):

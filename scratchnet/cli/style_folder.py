@@ -20,6 +20,8 @@ from scratchnet.atomic import replacing
 from scratchnet.errors import WeightsError
 from scratchnet.style import Step
 
+OF_A_RUN = ("checkpoint.npz", "checkpoint.previous.npz", "stages.npz", "contact_sheet.png", "curves.png", "generated.gif", "gradients.png",
+            "gram_*.png", "reconstructions.png")      # what would be taken for the new run's; generated.png is replaced by its own
 SHOWN = 8                                             # pictures on the contact sheet
 SIDE = 512                                            # of a stage at most, in pixels
 RECONSTRUCTED = 256                                   # longer side of what is painted for the reconstructions
@@ -51,12 +53,13 @@ class StyleFolder:
 
     def begin(self):
         """What a run that is killed before its first checkpoint leaves: its settings, to begin again with. Files of an older run go."""
-        for name in ("checkpoint.npz", "checkpoint.previous.npz", "stages.npz"):
-            (self.folder / name).unlink(missing_ok=True)
+        for pattern in OF_A_RUN:
+            for path in self.folder.glob(pattern):
+                path.unlink()
         self._write_card({"settings": self.settings, "history": []})
 
     def leave_nothing(self):
-        """Nothing was painted: the folder is as it was found."""
+        """Nothing was painted: there is no run here."""
         (self.folder / "run.json").unlink(missing_ok=True)
 
     def go_on(self, run):
@@ -67,7 +70,7 @@ class StyleFolder:
             found = readers.read(self.folder / "stages.npz", kinds="u")
         except (FileNotFoundError, WeightsError):      # pictures of the way are nice to have, and no reason to refuse the run
             found = {}
-        self.stages = {int(name[1:]): G for name, G in found.items() if int(name[1:]) <= run.history[-1]["i"]}
+        self.stages = {int(name[1:]): G for name, G in found.items() if run.history and int(name[1:]) <= run.history[-1]["i"]}
 
     def add(self, step):
         """A Step that was made."""
@@ -82,8 +85,8 @@ class StyleFolder:
                 "sizes": {"C": self.pictures[0].shape[1:3], "S": [S.shape[1:3] for S in self.pictures[1:]]},
                 "versions": dict(scratchnet=__version__, numpy=np.__version__, python=platform.python_version())}
         images.save(self.folder / "generated.png", self.show(best.G), {"scratchnet": json.dumps(card)})
-        run.save(self.checkpoint)
         readers.save(self.folder / "stages.npz", {f"i{i:07d}": G for i, G in self.stages.items()})
+        run.save(self.checkpoint)
         self._write_card({**card, "history": run.history})
         return best
 
@@ -94,8 +97,7 @@ class StyleFolder:
     def draw(self, run, arguments):
         """The stages on one sheet, the curves of all terms on one axis, and what else was asked for."""
         from scratchnet import layer_views, plots, style_views        # matplotlib only once there is something to draw
-        last = run.history[-1]["i"]
-        stages = {**self.stages, last: _small(self.show(run.best.G))}
+        stages = {**self.stages, run.best.i: _small(self.show(run.best.G))}
         chosen = [i for i in sorted(stages) if len(stages) <= SHOWN or i not in (1, 2, 3)]      # too like step 0
         chosen = [chosen[round(k)] for k in np.linspace(0, len(chosen) - 1, min(SHOWN, len(chosen)))]
         C, *styles = self.pictures
@@ -121,8 +123,11 @@ class StyleFolder:
 
     @staticmethod
     def _three(run, stages):
-        """The first, a middle and the last Step at the finest scale; of a picture larger than its stages the last alone."""
+        """The first, a middle and the last Step at the finest scale, as they are kept, in bytes. The best alone where stages are no G:
+        smaller than the picture, or shown in other colours than G has."""
         same = [(i, stage) for i, stage in sorted(stages.items()) if stage.shape == run.best.G.shape]
+        if not np.array_equal(stages[run.best.i], _small(np.clip(run.best.G, 0, 1))):
+            return [run.best]
         G = [Step(i, stage.astype(run.best.G.dtype) / 255, 0, 0, 0, {}) for i, stage in same]
         return [G[0], G[len(G) // 2], run.best] if len(G) > 2 else [run.best]
 

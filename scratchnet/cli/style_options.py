@@ -22,21 +22,21 @@ EVERYBODYS = dict(size=256, steps=100, optimizer="adam", beta=1.0, normalise="re
                   per_scale=style.PER_SCALE, colours="style", balance=False, every=25, precision="float32")
 COARSEST = 512                                        # above it a picture is painted coarse to fine, by halves down to at most this
 FEW_PAIRS, MANY_PAIRS, MANY_PIXELS = 10, 100, 500_000          # of L-BFGS, in pictures above and below half a megapixel
-PATHS = ("content", "style", "mask", "start", "weights")       # what may be files, kept absolute in the run
+PATHS = {"content": (), "style": (), "mask": ("-",), "start": style.STARTS, "weights": MODELS}     # what may be files, but for these words
 LOOKS = ("gif", "gradients", "gram", "reconstruct")             # drawn when the run is over
-OF_THIS_CALL = ("steps", "every", "out", "overwrite", "resume", "debug", "memory", *LOOKS)      # may differ when a run is resumed
+OF_THIS_CALL = ("steps", "every", "resume", "debug", "memory", *LOOKS)             # may differ when a run is resumed
 
 
 def add_arguments(parser):
     """The options, in groups, with what happens when one is left out."""
     add = parser.add_argument_group("pictures").add_argument
     add("--content", metavar="FILE", help="the photograph, C (default: the portrait that ships with matplotlib)")
-    add("--style", metavar="FILE", nargs="+", help="the painting, S, or several (default: a swirling sky, drawn here)")
+    add("--style", metavar="FILE", nargs="+", action="extend", help="the painting, S, or several (default: a swirling sky, drawn here)")
     add("--style-weights", type=_numbers, metavar="W,...", help="weights of several styles; only ratios count (default: all alike)")
-    add("--mask", metavar="FILE", nargs="+",
+    add("--mask", metavar="FILE", nargs="+", action="extend",
         help="for each style where it is painted: a picture over C, white there and black elsewhere; '-' for everywhere")
     add("--size", type=_size, metavar="PIXELS", help="longer side of the picture, or HEIGHTxWIDTH cut from its middle (default: 256)")
-    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+",
+    add("--style-size", type=whole(16), metavar="PIXELS", nargs="+", action="extend",
         help="longer side of the painting, or of each: the larger, the larger its strokes (default: as --size)")
     add("--colours", choices=[*KEEP], help="whose colours G has: the style's, or the photograph's in one of three ways (default: style)")
 
@@ -161,14 +161,16 @@ def resumed(arguments):
     path = arguments.resume.expanduser() / "run.json"
     if not path.exists():
         raise ShapeError(f"'{arguments.resume}' holds no run: there is no run.json. Give the folder of a run, such as out/style-1.")
+    if arguments.out is not None or arguments.overwrite:
+        raise ShapeError("a resumed run stays in its folder: leave out --out and --overwrite.")
     try:
         made = json.loads(path.read_text())["settings"]
         made["size"] = tuple(made["size"]) if isinstance(made["size"], list) else made["size"]
     except (ValueError, KeyError, TypeError) as e:
         raise WeightsError(f"'{path}' is damaged ({e}), so that its settings are lost. Begin a new run; the picture is still there.") from e
-    given = {name: value for name, value in vars(arguments).items() if value is not None and name not in OF_THIS_CALL}
+    given = {name: value for name, value in vars(arguments).items() if value is not None and name not in (*OF_THIS_CALL, "overwrite")}
     other = [f"--{name.replace('_', '-')} {made.get(name)}, now {value}" for name, value in given.items()
-             if _absolute(name, value) != made.get(name)]
+             if _absolute(name, value) != _absolute(name, made.get(name))]
     if other:
         raise ShapeError(f"'{arguments.resume}' was begun with {'; '.join(other)}. A run can only be resumed as it was begun; "
                          "leave these out, or begin a new run.")
@@ -181,7 +183,7 @@ def _absolute(name, value):
     """A file's absolute path, for whoever resumes elsewhere; any other value as JSON would give it back."""
     if isinstance(value, (list, tuple)):
         return [_absolute(name, one) for one in value]
-    if isinstance(value, Path) or name in PATHS and isinstance(value, str) and os.path.exists(value):
+    if isinstance(value, Path) or name in PATHS and isinstance(value, str) and value not in PATHS[name] and os.path.exists(value):
         return os.path.abspath(value)
     return value
 

@@ -24,17 +24,18 @@ def counted(arguments, styles):
     """What forecast.memory counts besides the network."""
     remembered = 2 * arguments.history + 6 if arguments.optimizer == "lbfgs" else 4
     return dict(content_layer=arguments.content_layer, lam=arguments.style_layers, remembered=remembered,
-                masks=sum(one.mask is not None for one in styles))
+                masks=sum(one.mask is not None for one in styles), styles=[one.picture.shape for one in styles])
 
 
 def _say_what_was_resized(arguments, net, C, styles):
-    """Of pictures made smaller: how large they are in their files, and the memory that C would need as it is."""
+    """Of pictures made smaller or larger: how large they are in their files, and the memory that C would need as it is."""
     paths = arguments.style or [None]
     for name, path, picture in (("C", arguments.content, C), *(("S", path, one.picture) for path, one in zip(paths, styles))):
         n_H, n_W = images.stored_sides(path) if path else picture.shape[1:3]
-        if n_H * n_W > picture.shape[1] * picture.shape[2]:
-            line = f"{name} is {n_H}x{n_W} in '{path}', resized to {_sides(picture)}"
-            if name == "C":
+        smaller = n_H * n_W > picture.shape[1] * picture.shape[2]
+        if (n_H, n_W) != picture.shape[1:3]:
+            line = f"{name} is {n_H}x{n_W} in '{path}', {'resized' if smaller else 'enlarged'} to {_sides(picture)}"
+            if name == "C" and smaller:
                 whole = forecast.memory(net, (1, n_H, n_W, 3), **counted(arguments, styles))
                 line += f"; at its full size it would need {_bytes(whole)} of memory"
             print(line + ".")
@@ -64,8 +65,9 @@ def _say_what_it_takes(arguments, net, C, styles, settings):
     if settings["strip"]:
         in_strips = forecast.work_of_strips(net, C.shape, **{k: settings[k] for k in ("content_layer", "lam", "strip")})
         a_step, coarse = in_strips * a_step, in_strips * coarse
-        print(f"\nC does not fit into memory as a whole: it goes through the network in strips of {settings['strip']} rows, which gives "
-              f"the same J and takes {in_strips:.1f} times the time.", end=" ")
+        name = "C" if in_strips > 1 else "S"
+        print(f"\n{name} does not fit into memory as a whole: it goes through the network in strips of {settings['strip']} rows, which "
+              f"gives the same J and takes {in_strips:.1f} times the time.", end=" ")
     fine = arguments.steps + 2 - arguments.per_scale * len(arguments.scales)
     print(f"about {_duration(a_step * fine + coarse)} for {arguments.steps} step{'s' * (arguments.steps != 1)}"
           f"{_said_of_scales(arguments)}, and {_bytes(memory)} of memory.")
