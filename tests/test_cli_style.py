@@ -62,7 +62,7 @@ def test_a_style_may_be_given_again_instead_of_beside_the_other(picture, tmp_pat
     (["--scales", "24", "--steps", "50"], "--steps 50: the coarse scales 24 take 100 of them"), (["--scales", "64"], "below 48"),
     (["--start", "{photo}.nothing"], "No image at"), (["--gram", "relu1_1:3,999"], "there is no 999"),
     (["--gram", "relu9_1"], "unknown layer 'relu9_1'"),
-    (["--size", "6000", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither"),
+    (["--style", "{photo}", "--size", "1600", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither"),
     (["--style-size", "1600", "--memory", "0.25"], "a picture of 1200x1600 does not fit into 0.25 GB")])
 def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture, tmp_path, capsys):
     assert style(*(word.format(photo=picture) for word in words), "--out", tmp_path / "run") == 1
@@ -94,7 +94,7 @@ def test_where_the_photograph_is_cut_its_mask_is_cut_too(picture, tmp_path):
     mask[:, 40:] = 255                                                 # the right half, and of the middle the right half too
     mask[:, 70:] = 0                                                   # what is cut away says nothing
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    assert main(["style", "--content", str(picture), "--size", "60x60", "--mask", str(tmp_path / "mask.png"), "--alpha", "0",
+    assert main(["style", "--content", str(picture), "--size", "60x60", "--mask", str(tmp_path / "mask.png"), "--alpha", "0", "--tv", "0",
                  "--style-layers", "relu1_1", "--steps", "3", "--out", str(folder)]) == 0
     C = images.resize(images.load(picture), (60, 60), (10, 0, 70, 60))
     moved = np.abs(images.load(folder / "generated.png") - C).max(axis=(0, 1, 3))
@@ -198,7 +198,8 @@ def test_what_is_asked_for_is_drawn(tmp_path):
 
 
 def test_only_what_was_drawn_is_named(picture, tmp_path, capsys):
-    assert style("--content", picture, "--style", picture, "--optimizer", "lbfgs", "--steps", 1, "--out", tmp_path / "run") == 0
+    assert style("--content", picture, "--style", picture, "--tv", 0, "--optimizer", "lbfgs", "--steps", 1, "--out",
+                 tmp_path / "run") == 0
     assert "(and contact_sheet.png, run.json beside it)" in capsys.readouterr().out         # S is C: no cost is above 0
 
 
