@@ -21,7 +21,7 @@ from scratchnet.kernels import arena, batchnorm as batches, depthwise, gemm, loo
 
 
 KEPT = 16 * 2 ** 20            # bytes of transformed filters that a frozen layer keeps for a picture of any size
-FEW_TILES = 100                # for a smaller picture it keeps larger ones too: transforming again would take longer than the products
+FEW_TILES = 400                # for a picture of at most so many tiles it keeps larger ones too
 
 
 def _plain(a):
@@ -42,8 +42,8 @@ def filters_size(W):
 def keeps_filters(W, shape):
     """Whether a frozen layer keeps its transformed filters, given the shape of its pictures.
 
-    Kept for all of VGG-19 they would be a third of a step's memory; made again, they cost a tenth of the time of a layer with
-    FEW_TILES, and less of a larger one.
+    Those of VGG-19's deep layers are a fifth of the memory of a step at 384x512, and to make them again, forward and back, a tenth of
+    its time; of a larger picture both are less, and memory is what it lacks.
     """
     tiles = shape[0] * -(-shape[1] // 4) * -(-shape[2] // 4)
     return filters_size(W) <= KEPT or tiles <= FEW_TILES
