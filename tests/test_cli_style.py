@@ -62,7 +62,7 @@ def test_a_style_may_be_given_again_instead_of_beside_the_other(picture, tmp_pat
     (["--scales", "24", "--steps", "50"], "--steps 50: the coarse scales 24 take 100 of them"), (["--scales", "64"], "below 48"),
     (["--start", "{photo}.nothing"], "No image at"), (["--gram", "relu1_1:3,999"], "there is no 999"),
     (["--gram", "relu9_1"], "unknown layer 'relu9_1'"),
-    (["--style", "{photo}", "--size", "1600", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips neither"),
+    (["--style", "{photo}", "--size", "1600", "--scales", "none", "--memory", "0.2"], "does not fit into 0.2 GB of memory, in strips"),
     (["--style-size", "1600", "--memory", "0.25"], "a picture of 1200x1600 does not fit into 0.25 GB")])
 def test_what_cannot_be_is_said_before_anything_is_written(words, said, picture, tmp_path, capsys):
     assert style(*(word.format(photo=picture) for word in words), "--out", tmp_path / "run") == 1
