@@ -207,7 +207,7 @@ print("   now")
 def tiny(tmp_path, monkeypatch):
     """Three lessons of a few lines in place of the real ones. -> the folder for their pages"""
     monkeypatch.chdir(tmp_path)
-    for number in list(LESSONS):
+    for number in reversed(list(LESSONS)):          # so that they come back in order
         monkeypatch.delitem(LESSONS, number)
     for number, (name, title, chinese, source) in TINY.items():
         monkeypatch.setitem(LESSONS, number, (name, title, chinese))

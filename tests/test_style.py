@@ -122,6 +122,7 @@ def test_n20_black_pictures_and_weights_of_zero_work(which):
     assert all(np.isfinite(step.J) and np.isfinite(step.G).all() for step in steps)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_is_no_number_ends_the_run():
     net = NET.with_params({key: 1e25 * p for key, p in NET.params.items()})
     with pytest.raises(NumericsError, match="J is no number at step 0: the output of conv2, .* has 80 infinite"):
