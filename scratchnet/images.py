@@ -275,6 +275,14 @@ def resize(picture, size, box=None):
     return np.clip(np.stack(out, axis=-1)[None], 0, 1).astype(x.dtype)
 
 
+def middle(picture, size):
+    """The middle of a picture in the form of size = (n_H, n_W), resized to it: nothing is stretched, what is too much is cut away."""
+    (n_H, n_W), (own_H, own_W) = size, expect_picture(picture).shape[1:3]
+    tall, wide = min(own_H, own_W * n_H / n_W), min(own_W, own_H * n_W / n_H)
+    left, top = (own_W - wide) / 2, (own_H - tall) / 2
+    return resize(picture, size, (left, top, own_W - left, own_H - top))
+
+
 def expect_box(box, n_H, n_W, name="the picture"):
     """(left, top, right, bottom) as floats, if it lies inside a picture of n_H x n_W pixels. Raises ImageError otherwise."""
     try:

@@ -73,11 +73,7 @@ def _resized(picture, C, cut=False):
     """A picture with the sides and dtype of C.   cut  True: only its middle, of the aspect ratio of C"""
     from scratchnet import images                     # Pillow, wanted for this alone
 
-    n_H, n_W = C.shape[1:3]
-    picture, box = images.expect_picture(picture, "the starting picture").astype(C.dtype), None
-    if cut:
-        own_H, own_W = picture.shape[1:3]
-        tall, wide = min(own_H, own_W * n_H / n_W), min(own_W, own_H * n_W / n_H)
-        left, top = (own_W - wide) / 2, (own_H - tall) / 2
-        box = (left, top, own_W - left, own_H - top)
-    return picture.copy() if picture.shape == C.shape else images.resize(picture, (n_H, n_W), box)
+    picture = images.expect_picture(picture, "the starting picture").astype(C.dtype)
+    if picture.shape == C.shape:
+        return picture.copy()
+    return images.middle(picture, C.shape[1:3]) if cut else images.resize(picture, C.shape[1:3])

@@ -507,3 +507,9 @@ def test_sample_photograph_imports_no_matplotlib():
     code = ("import sys; from scratchnet.images import sample_photograph; sample_photograph(32); "
             "assert 'matplotlib' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("size, box", [((30, 30), (10, 0, 70, 60)), ((30, 80), (0, 15, 80, 45)), ((60, 80), (0, 0, 80, 60))])
+def test_the_middle_is_cut_not_stretched(size, box):
+    picture = np.random.default_rng(0).random((1, 60, 80, 3)).astype(np.float32)
+    assert np.array_equal(images.middle(picture, size), images.resize(picture, size, box))

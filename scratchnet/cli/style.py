@@ -156,7 +156,7 @@ def _pictures(arguments):
     """C, (1, n_H, n_W, 3) in [0, 1], and the styles, [Style]."""
     size = arguments.size if isinstance(arguments.size, int) else None              # a form of its own is cut from the whole
     C = images.load(arguments.content, size) if arguments.content else images.sample_photograph(size)
-    C = (C if size else _cut(C, arguments.size)).astype(arguments.precision)
+    C = (C if size else images.middle(C, arguments.size)).astype(arguments.precision)
     paths, longer = arguments.style or [None], max(C.shape[1:3])
     weights, masks, sizes = ([None] * len(paths) if given is None else given for given in (arguments.style_weights, arguments.mask,
                                                                                         arguments.style_size))
@@ -173,20 +173,13 @@ def _painting_of(path, size, seed):
     return images.load(path, size) if path else swirling_sky(math.ceil(size * 3 / 4), size, seed)
 
 
-def _cut(picture, size):
-    """The middle of a picture, in the form of size = (n_H, n_W), resized to it."""
-    (n_H, n_W), (own_H, own_W) = size, picture.shape[1:3]
-    tall, wide = min(own_H, own_W * n_H / n_W), min(own_W, own_H * n_W / n_H)
-    left, top = (own_W - wide) / 2, (own_H - tall) / 2
-    return images.resize(picture, size, (left, top, own_W - left, own_H - top))
-
-
 def _mask(path, C, cut):
     """(n_H, n_W) of the size of C, in [0, 1], from a picture's brightness; None for everywhere. It lies over the photograph: where that
     was cut, so is the mask."""
     if path in (None, "-"):
         return None
-    return (_cut(images.load(path), C.shape[1:3]) if cut else images.load(path, C.shape[1:3])).mean(axis=(0, 3))
+    mask = images.middle(images.load(path), C.shape[1:3]) if cut else images.load(path, C.shape[1:3])
+    return mask.mean(axis=(0, 3))
 
 
 def _settings(arguments, net, C, styles):
